@@ -1,0 +1,49 @@
+/* op_select.c - y = condition ? a : b with numpy broadcasting of all three, elements of any type. */
+#include "op/op_check.h"
+#include "op/op_loops.h"
+
+#include <string.h>
+
+static const fl_field fields[] = {FL_FIELD_END};
+
+static floe_status infer(fl_op_desc *d, floe_error *err)
+{
+    floe_status st = FLOE_OK;
+    const fl_tensor_desc *condition = d->in[0], *a = d->in[1], *b = d->in[2];
+    fl_tensor_desc y = {.dtype = a->dtype};
+
+    FL_TRY(fl_check_dtype("the condition", condition, FL_BOOL, err));
+    if (a->dtype != b->dtype)
+        FL_FAIL(err, FLOE_ERR_SHAPE, "a choice between %s and %s; both sides must have the same type",
+                fl_dtype_name(a->dtype), fl_dtype_name(b->dtype));
+    FL_TRY(fl_check_plain(d, err));
+    FL_TRY(fl_tensor_broadcast(&y, a, b, err));
+    FL_TRY(fl_tensor_broadcast(&y, condition, &y, err));
+    *d->out[0] = y;
+done:
+    return st;
+}
+
+static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *out, floe_error *err)
+{
+    const fl_tensor_desc *y = d->out[0];
+    const size_t bytes = fl_dtype_bytes(y->dtype);
+    const uint8_t *const condition = in[0];
+    uint8_t *to = out[0];
+    fl_loop loop;
+
+    (void)err;
+    fl_loop_init(&loop, y->rank, y->dim);
+    for (int i = 0; i < 3; i++)
+        fl_loop_broadcast(&loop, d->in[i]);
+    for (fl_loop_start(&loop); fl_loop_next(&loop);) {
+        for (int64_t i = 0; i < loop.row; i++, to += bytes) {
+            const int side = condition[loop.at[0] + i * loop.step[0]] ? 1 : 2;
+            const int64_t at = loop.at[side] + i * loop.step[side];
+            memcpy(to, (const uint8_t *)in[side] + at * (int64_t)bytes, bytes);
+        }
+    }
+    return FLOE_OK;
+}
+
+const fl_op_def fl_op_select = {"select", 3, 3, 1, fields, infer, fl_flops_per_output, ref};
