@@ -1,0 +1,21 @@
+/* act.h - kernels: y[i] = act(x[i]) for the activations of fl_unary_func, rows of any length, x == y allowed.
+ *
+ * fl_f32_act__<isa>(act, alpha, n, x, y); act.def lists them. Behind convolutions and matrix products they run on each
+ * tile while it is in the L1 cache; relu and relu6, which are clamps, are part of those kernels instead.
+ */
+#ifndef FL_KERNEL_ACT_H
+#define FL_KERNEL_ACT_H
+
+#include "backend/cpu/cpu_isa.h"
+#include "op/op.h"
+
+typedef void (*fl_act_fn)(int act, float alpha, size_t n, const float *x, float *y);
+
+#define FL_ACT(dtype, ISA, isa) void fl_##dtype##_act__##isa(int act, float alpha, size_t n, const float *x, float *y);
+#include "backend/cpu/kernel/act.def"
+#undef FL_ACT
+
+/* The best that runs at this level; cpu_kernels.c. */
+fl_act_fn fl_act_kernel(fl_cpu_isa isa);
+
+#endif

@@ -1,0 +1,26 @@
+/* depthwise_scalar.c - the ANY kernel of depthwise.h in plain C: what the others must equal. */
+#include "backend/cpu/kernel/depthwise.h"
+
+#define LANES 8
+
+static void depthwise(const fl_depthwise_tile *t)
+{
+    for (size_t c = 0; c < t->channels; c += LANES) {
+        const size_t n = t->channels - c < LANES ? t->channels - c : LANES;
+        const float *w = t->w + c * t->places;
+        float sum[LANES];
+
+        for (size_t i = 0; i < n; i++)
+            sum[i] = t->bias[c + i];
+        for (size_t q = 0; q < t->taps; q++)
+            for (size_t i = 0; i < n; i++)
+                sum[i] += t->x[q][(c + i) / t->multiplier] * w[t->tap[q] * LANES + i];
+        for (size_t i = 0; i < n; i++) {
+            float x = t->residual ? sum[i] + t->residual[c + i] : sum[i];
+            x = x < t->low ? t->low : x; /* NaN stays */
+            t->y[c + i] = x > t->high ? t->high : x;
+        }
+    }
+}
+
+const fl_depthwise_any fl_f32_depthwise__scalar = {.isa = FL_CPU_SCALAR, .lanes = LANES, .fn = depthwise};

@@ -1,0 +1,8 @@
+/* reduce_avx512.c - see reduce_tmpl.h. */
+#include <stddef.h>
+#if defined(__x86_64__)
+#include "backend/cpu/kernel/vbits_avx512.h"
+
+#include "backend/cpu/kernel/reduce_tmpl.h"
+#endif
+typedef int reduce_avx512_is_not_empty;
