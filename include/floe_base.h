@@ -71,6 +71,36 @@ typedef struct floe_env {
     floe_severity log_severity;
 } floe_env;
 
+/* ---- how a picture becomes a tensor: an engine carries it (floe.h), floe_image.h does it */
+
+/* One row per method: name in C, name in text, the TensorFlow call with the same result.
+ * `crop` first takes the largest central region with the target's ratio of sides (the longer side rounded to whole
+ * pixels, the odd pixel left at the end), so that nothing is distorted, then resizes that with `bilinear`. */
+#define FLOE_RESIZE_LIST(X)                                                                                         \
+    X(FLOE_RESIZE_BILINEAR, "bilinear", "tf.image.resize(images, size)")                                            \
+    X(FLOE_RESIZE_NEAREST, "nearest", "tf.image.resize(images, size, 'nearest')")                                   \
+    X(FLOE_RESIZE_CROP, "crop", "tf.image.resize(central region, size)")                                            \
+    X(FLOE_RESIZE_BICUBIC, "bicubic", "tf.image.resize(images, size, 'bicubic')")                                   \
+    X(FLOE_RESIZE_AREA, "area", "tf.image.resize(images, size, 'area')")                                            \
+    X(FLOE_RESIZE_BILINEAR_LEGACY, "bilinear-legacy", "tf.compat.v1.image.resize_bilinear(images, size)")           \
+    X(FLOE_RESIZE_BILINEAR_ALIGNED, "bilinear-aligned", "tf.compat.v1.image.resize_bilinear(images, size, True)")
+
+typedef enum floe_resize_method {
+#define FLOE_RESIZE_ENUM(id, name, call) id,
+    FLOE_RESIZE_LIST(FLOE_RESIZE_ENUM)
+#undef FLOE_RESIZE_ENUM
+} floe_resize_method;
+
+/* How pixels become the values of a tensor. All zero, or a NULL pointer: bilinear, RGB, values 0 to 255 as they are.
+ * Element c of the tensor's channels is (pixel - mean[c]) * scale[c], where c counts the channels of the tensor, so
+ * after the exchange of red and blue. */
+typedef struct floe_preprocess {
+    floe_resize_method resize;
+    int                bgr;      /* 1: red and blue change places, in pictures of 3 or 4 channels */
+    float              mean[4];  /* on the pixels' scale of 0 to 255 */
+    float              scale[4]; /* 0 means 1 */
+} floe_preprocess;
+
 #ifdef __cplusplus
 }
 #endif
