@@ -9,6 +9,7 @@ Needs TensorFlow (2.21 was used), NumPy and Pillow; run from the repository root
     tests/image/golden/pixels.npy    all expected decodings one after the other, uint8
     tests/image/golden/floats.npy    all expected resizes one after the other, float32
     tests/image/golden/cases.txt     one line per case, see below
+    fuzz/corpus/image/*              those of the pictures below 1200 bytes, one per variant, to start fuzzing from
 
     decode  FILE CHANNELS ACCURATE ORACLE          H W C OFFSET     expected pixels at OFFSET in pixels.npy
     resize  FILE METHOD                            H W C OFFSET     expected floats at OFFSET in floats.npy
@@ -36,6 +37,7 @@ import tensorflow as tf
 from PIL import Image
 
 OUT = "tests/image/golden"
+SEEDS = "fuzz/corpus/image"
 rng = np.random.default_rng(20)
 
 # ------------------------------------------------------------------------------------------------------ drawing
@@ -417,6 +419,16 @@ def shared_cases(out, root):
             resize_cases(out, "sresize", file, tf_decode(data, 3), [(16, 16), (11, 23)])
 
 
+def write_seeds(files):
+    os.makedirs(SEEDS, exist_ok=True)
+    for old in os.listdir(SEEDS):
+        os.remove(os.path.join(SEEDS, old))
+    for name, data in files.items():
+        if len(data) < 1200:
+            with open(f"{SEEDS}/{name}", "wb") as f:
+                f.write(data)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--shared", default="../shared/models")
@@ -429,6 +441,7 @@ def main():
     pnms = make_pnms()
     files = {**make_pngs(), **make_jpegs(), **make_webps(), **bmps}
     files["cmyk_plain.jpg"] = strip_adobe(files["cmyk.jpg"])
+    files["early_end.jpg"] = files["s420.jpg"][:len(files["s420.jpg"]) * 4 // 5] + b"\xff\xd9"
     truths = {}
     for name, (data, pixels) in pnms.items():
         files[name] = data
@@ -440,6 +453,7 @@ def main():
         with open(f"{OUT}/{name}", "wb") as f:
             f.write(data)
 
+    write_seeds(files)
     out = Writer()
     decode_cases(out, files, truths)
     palette = np.array(colours, np.uint8)

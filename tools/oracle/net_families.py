@@ -173,9 +173,6 @@ def inception(n, fmt):
     x = unit(n, st, x, 10, 3, 1, n.pick('VALID', 'SAME'))
     if n.chance(.4):
         x = n.pool(x, 'max', 3, 2, 'SAME')
-    if n.chance(.3):
-        x = n.unary('LRN', n.to_layout(x, 'NHWC'), depth_radius=n.pick(2, 4), bias=1.0, alpha=1e-3, beta=0.75)
-        x = n.to_layout(x, 'NCHW') if fmt == 'NCHW' else x
     for i in range(n.between(1, 3)):
         x = switch(n, fmt, x, .6)
         with n.scope(f'Mixed_{5 + i}'):
@@ -485,7 +482,7 @@ def hand_group(n, x, groups):
 def random_raw_op(n, x):
     """One step on a tensor without layout, rank 1 to 3 beside the batch."""
     rank = len(x.shape)
-    kind = n.pick('transpose', 'slice', 'slice', 'pad', 'softmax', 'expand', 'reshape', 'reduce', 'matmul', 'unary',
+    kind = n.pick('transpose', 'slice', 'slice', 'pad', 'softmax', 'expand', 'reshape', 'reduce', 'unary',
                   'binary', 'binary', 'pair', 'squeeze')
     if kind == 'transpose' and rank > 1:
         perm = [0] + [int(p) + 1 for p in n.rng.permutation(rank)]
@@ -514,8 +511,6 @@ def random_raw_op(n, x):
         return n.reshape(x, shape, n.pick('const', 'batch'))
     if kind == 'reduce' and rank > 1:
         return reduce_raw(n, x)
-    if kind == 'matmul' and rank > 1:
-        return batch_matmul(n, x)
     if kind == 'pair':                             # two branches of one value meet again
         y = random_unary(n, x)
         op = n.pick('Mul', 'Sub', 'Minimum', 'Maximum', n.add_op())
@@ -588,22 +583,6 @@ def reduce_raw(n, x):
         count = np.prod([x.shape[a - 1] for a in axes])
         y = n.binary('Mul', y, n.scalar(1.0 / np.sqrt(count)), 'mul')
     return y
-
-
-def batch_matmul(n, x):
-    """x times a matrix, or a matrix times x; the matrix broadcasts over the leading axes."""
-    lead, rows, cols = x.shape[:-2], x.shape[-2], x.shape[-1]
-    out = n.pick(3, 5, 8)
-    adj_x, adj_y = n.chance(.3), n.chance(.3)
-    if n.chance(.5):
-        k, m = (rows, cols) if adj_x else (cols, rows)
-        w = n.normal((out, k) if adj_y else (k, out), 1 / np.sqrt(k))
-        return n.apply('BatchMatMulV2', 'MatMul', [x.ref, n.weight('kernel', w)], lead + (m, out), adj_x=adj_x,
-                       adj_y=adj_y)
-    k, m = (cols, rows) if adj_y else (rows, cols)
-    w = n.normal((k, out) if adj_x else (out, k), 1 / np.sqrt(k))
-    return n.apply('BatchMatMulV2', 'MatMul', [n.weight('kernel', w), x.ref], lead + (out, m), adj_x=adj_x,
-                   adj_y=adj_y)
 
 
 def mixed(n, fmt):
