@@ -71,21 +71,110 @@ $(BUILD)/%.pc: %.pc.in
 	@mkdir -p $(@D)
 	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' $< > $@
 
-# ---- tests: one program per tests/<kind>/test_<name>.c, linked with the static libraries
-TEST_SRC  := $(wildcard tests/*/test_*.c)
-TEST_COMMON := $(call obj,$(wildcard tests/common/*.c))
-TEST_BIN  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
+# ---- install
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(BUILD)/floe $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 include/floe.h include/floe_base.h include/floe_image.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(BUILD)/libfloe.a $(BUILD)/libfloe_image.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $(BUILD)/libfloe.so $(DESTDIR)$(PREFIX)/lib/libfloe.so.0
+	install -m 755 $(BUILD)/libfloe_image.so $(DESTDIR)$(PREFIX)/lib/libfloe_image.so.0
+	ln -sf libfloe.so.0 $(DESTDIR)$(PREFIX)/lib/libfloe.so
+	ln -sf libfloe_image.so.0 $(DESTDIR)$(PREFIX)/lib/libfloe_image.so
+	install -m 644 $(BUILD)/floe.pc $(BUILD)/floe_image.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/
 
+# ---- the run half alone, as a check that nothing of the compile half is needed to run a PLAN
+.PHONY: runtime
+runtime: $(BUILD)/libfloe_runtime.a
+$(BUILD)/libfloe_runtime.a: $(call obj,$(RUNTIME_SRC))
+	rm -f $@ && ar rcs $@ $^
+
+# ---- what is needed first, and the walkthrough
+.PHONY: deps demo
+deps:
+	@tools/deps.sh
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) tools/demo.sh
+
+# ---- tests: one program per tests/<kind>/test_<name>.c, linked with the static libraries
+TEST_SRC    := $(wildcard tests/*/test_*.c)
+TEST_COMMON := $(call obj,$(wildcard tests/common/*.c))
+TEST_BIN    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
+TEST_SCRIPT := $(wildcard tests/*/test_*.sh tests/*/test_*.py)
+EXAMPLE_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+
+$(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests/common
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_COMMON) $(IMAGE_OBJ) $(BUILD)/libfloe.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $^ -o $@ $(TEST_LIBS) $(LDLIBS_CORE)
+# tests/runtime links with the run half alone: if that came to need more, these would not link.
+$(BUILD)/tests/runtime/%: $(BUILD)/obj/tests/runtime/%.o $(call obj,tests/common/ledger.c tests/common/plan_maker.c) \
+                          $(BUILD)/libfloe_runtime.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $^ -o $@ $(TEST_LIBS) $(LDLIBS_CORE)
+$(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(BUILD)/libfloe.a $(BUILD)/libfloe_image.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $^ -o $@ $(IMAGE_LIBS) $(LDLIBS_CORE)
 
-.PHONY: tests
-tests: $(TEST_BIN)
+.PHONY: tests test
+tests: $(TEST_BIN) $(EXAMPLE_BIN)
+test: deps
+	@$(MAKE) --no-print-directory all tests
+	@mkdir -p $(BUILD)/log
+	@FLOE_BUILD=$(BUILD) FLOE_LOG_DIR=$(BUILD)/log tests/run.sh $(TEST_BIN) $(TEST_SCRIPT)
 
-.PHONY: clean
+# ---- the same tests under the sanitizers. Leaves CPU timing out of it: they are an order of magnitude slower.
+SAN_ENV = FLOE_SANITIZED=1 ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+.PHONY: asan ubsan tsan
+asan:
+	@$(SAN_ENV) $(MAKE) --no-print-directory test BUILD=$(BUILD)-asan SAN="-fsanitize=address -fno-omit-frame-pointer" OPT=-O1
+ubsan:
+	@$(SAN_ENV) $(MAKE) --no-print-directory test BUILD=$(BUILD)-ubsan SAN="-fsanitize=undefined -fno-sanitize-recover=undefined" OPT=-O1
+tsan:
+	@$(SAN_ENV) $(MAKE) --no-print-directory test BUILD=$(BUILD)-tsan SAN="-fsanitize=thread" OPT=-O1
+
+# ---- fuzzing: one libFuzzer target per parser, `make fuzz SECONDS=n` for n seconds each
+SECONDS   ?= 20
+CLANG     ?= clang
+FUZZ_SRC  := $(wildcard fuzz/fuzz_*.c)
+FUZZ_BIN  := $(patsubst fuzz/%.c,$(BUILD)-fuzz/%,$(FUZZ_SRC))
+FUZZ_SAN  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+.PHONY: fuzz fuzz-bins
+fuzz:
+	@tools/deps.sh clang libclang-rt-14-dev
+	@$(MAKE) --no-print-directory fuzz-bins CC=$(CLANG) BUILD=$(BUILD)-fuzz SAN="$(FUZZ_SAN) -fsanitize=fuzzer-no-link" OPT=-O1
+	@BUILD=$(BUILD)-fuzz SECONDS=$(SECONDS) fuzz/run.sh $(FUZZ_BIN)
+fuzz-bins: $(patsubst fuzz/%.c,$(BUILD)/%,$(FUZZ_SRC))
+$(BUILD)/fuzz_%: $(BUILD)/obj/fuzz/fuzz_%.o $(IMAGE_OBJ) $(BUILD)/libfloe.a
+	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $^ -o $@ $(IMAGE_LIBS) $(LDLIBS_CORE)
+
+# ---- benchmarks
+.PHONY: bench-bins bench-peers
+BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
+bench-bins: $(BENCH_BIN)
+$(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(BUILD)/libfloe.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LDLIBS_CORE)
+bench-peers: all
+	@BUILD=$(BUILD) bench/peers.sh
+
+.PHONY: format clean help
+format:
+	clang-format -i $(filter-out %.def,$(wildcard include/*.h src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] src/*/*/*/*.[ch] cli/*.[ch]))
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-ubsan $(BUILD)-tsan $(BUILD)-fuzz
+help:
+	@echo "make               build/floe, build/libfloe.so, build/libfloe.a and the picture library"
+	@echo "make demo          install what is missing, build, and run the whole walkthrough on the sample"
+	@echo "make test          install what is missing, build, and pass the tests"
+	@echo "make asan|ubsan|tsan   the tests under a sanitizer"
+	@echo "make fuzz SECONDS=n    each parser's fuzzer for n seconds (20)"
+	@echo "make bench-peers   floe beside ONNX Runtime on the same networks"
+	@echo "make runtime       the run half alone"
+	@echo "make install PREFIX=/usr/local"
+	@echo "make DEV=1         with all warnings as errors; BUILD=dir, CC=, OPT= as usual"
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 .SECONDARY:
