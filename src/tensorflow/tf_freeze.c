@@ -169,6 +169,7 @@ static floe_status run_steps(fl_tf_freezer *f, floe_error *err)
     FL_TRY(fl_tf_objects_read(f, err));
     FL_TRY(fl_tf_restore_read(f, err));
     FL_TRY(fl_tf_partitions_read(f, err));
+    FL_TRY(fl_tf_cut_at_signature(f, err));
     FL_TRY(fl_tf_freezer_prune(f, err));
     FL_TRY(fl_tf_default_flags(f, err));
     forget_scalars(f);

@@ -114,8 +114,10 @@ bool fl_tf_is_call(const fl_tf_freezer *f, const fl_tf_node *n);
 /* The name of the function that an attribute holds; "" when there is none. */
 const char *fl_tf_function_attr(fl_tf_freezer *f, const fl_tf_node *n, const char *attr);
 
-/* ---- tf_branches.c: what inference decides at once */
+/* ---- tf_inputs.c, tf_scalar.c, tf_branches.c: what inference decides at once */
 
+/* A signature may take its inputs anywhere in the graph: placeholders are put there. */
+floe_status fl_tf_cut_at_signature(fl_tf_freezer *f, floe_error *err);
 /* Placeholders that tell training from inference become constants. */
 floe_status fl_tf_default_flags(fl_tf_freezer *f, floe_error *err);
 /* Feeding pipelines (iterators, queues) become placeholders; placeholders with a default one or the other. */

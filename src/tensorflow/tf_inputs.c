@@ -299,6 +299,37 @@ static bool is_pipeline(const char *op)
     return false;
 }
 
+/* A serving model of TensorFlow 1 often begins with parsing tf.Example strings, and its signature takes the tensor
+ * behind that: whoever calls the model feeds there, so there is the input. */
+floe_status fl_tf_cut_at_signature(fl_tf_freezer *f, floe_error *err)
+{
+    floe_status st = FLOE_OK;
+
+    for (size_t i = 0; i < f->model.signature.n_input; i++) {
+        const fl_tf_signature_arg *input = &f->model.signature.input[i];
+        fl_pb_field shape = {0}, field;
+        uint64_t dtype = FL_TF_INVALID;
+        int port;
+        const fl_tf_node *n = fl_tf_graph_input(f->graph, input->tensor, &port);
+        if (!n || port != 0 || strcmp(n->op, "Placeholder") == 0)
+            continue;
+        fl_reader r = fl_reader_make(input->info.data, input->info.size);
+        while (fl_pb_next(&r, &field)) {
+            if (field.number == 2 && field.wire == FL_PB_VARINT)
+                dtype = field.value;
+            else if (field.number == 3 && field.wire == FL_PB_BYTES)
+                shape = field;
+        }
+        if (dtype == FL_TF_INVALID || dtype > INT32_MAX)
+            continue;
+        fl_log(f->env, FLOE_SEVERITY_INFO, "%s: '%s' (%s) is the signature's input '%s'", f->graph->path, n->name,
+               n->op, input->key);
+        FL_TRY(make_placeholder(f, (size_t)(n - f->graph->node), (int)dtype, shape.bytes ? &shape : NULL, err));
+    }
+done:
+    return st;
+}
+
 floe_status fl_tf_settle_inputs(fl_tf_freezer *f, floe_error *err)
 {
     enum { PIPELINES_MAX = 1000 }; /* each looks at all inputs of the graph */

@@ -234,6 +234,7 @@ static floe_status read_args(fl_arena *arena, fl_bytes signature, uint32_t numbe
         if (f.number != number || f.wire != FL_PB_BYTES || !fl_tf_map_entry(f.bytes, f.size, &key, &info))
             continue;
         arg[n].key = as_string(arena, key);
+        arg[n].info = info;
         arg[n].tensor = fl_tf_field_string(arena, info, 1);
         FL_NEED(arg[n].key && arg[n].tensor ? arg : NULL, key.size, "a signature", err);
         n += *arg[n].tensor != 0; /* sparse and composite tensors have no name of their own */

@@ -6,6 +6,7 @@
 
 typedef struct fl_tf_signature_arg {
     const char *key, *tensor; /* "scores", "StatefulPartitionedCall:1" */
+    fl_bytes    info;         /* TensorInfo */
 } fl_tf_signature_arg;
 
 typedef struct fl_tf_signature {

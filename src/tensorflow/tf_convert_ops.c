@@ -1,0 +1,744 @@
+/* tf_convert_ops.c - one rule for each TensorFlow operation that core UFF has a word for.
+ *
+ * The table at the end is the specification: op, rule, least number of inputs, UFF operation, its `func`. Rules keep
+ * NVIDIA's form to the byte wherever it says what TensorFlow means. Where it would not, the node becomes a custom
+ * operation with all its attributes (fl_tfc_custom) and the reason goes to the log:
+ *
+ *   Conv2D, Depthwise   explicit padding that is not symmetric; strides or dilations over batch or channels; kernels
+ *                       thinner than the data (groups), which a core Conv would need number_groups for, and there that
+ *                       number already tells depthwise convolutions; a depthwise kernel of unknown shape
+ *   Pool                explicit padding: core UFF has one padding for both functions and does not say what max pads with
+ *   BiasAdd             a computed bias; NCHW where the rank is not known to be 4 (the bias must lie along axis 1, and
+ *                       [C,1,1] does that for rank 4 only)
+ *   FusedBatchNorm*     training mode, which is also what a stripped is_training means; outputs past the first in use
+ *   StridedSlice        ellipsis and new axes;   Squeeze  of all axes, where that might take the batch
+ *   axes, permutations  that are computed from data;   reductions over no axes (UFF readers take that for all)
+ *
+ * and these differ in the core form itself:
+ *
+ *   Pad       is absorbed by a convolution with VALID padding when it pads rows and columns alike at both ends and
+ *             nothing else. Never by a pool: the maximum would see zeros that core UFF's padding does not have, and the
+ *             average would count them, where core UFF divides by the cells inside only.
+ *   LRN       NVIDIA writes the order NC+, but TensorFlow's LRN is NHWC: N+C.
+ *   Pow       NVIDIA writes a Unary that its own checker refuses: Binary.
+ *   Concat    (the old one, axis first) NVIDIA makes custom; it is a core Concat.
+ *   Reshape   is a Flatten when its name says so, as with NVIDIA, and it also is one.
+ */
+#include "tf_convert_internal.h"
+
+#include <string.h>
+
+#define RULE(name)                                                                                                   \
+    static floe_status name(fl_tfc *c, const fl_tfc_row *op, const fl_tf_node *n, const fl_tfc_source *in, size_t n_in, \
+                            floe_error *err)
+
+/* ---- what rules share */
+
+/* "NHWC" or "NCHW" (true); anything else is not ours. */
+static bool read_format(fl_tfc *c, const fl_tf_node *n, bool *nchw)
+{
+    const char *format = fl_tf_attr_string(c->tf, n, "data_format");
+
+    *nchw = format && strcmp(format, "NCHW") == 0;
+    return !format || *nchw || strcmp(format, "NHWC") == 0;
+}
+
+static const char *data_order(bool nchw)
+{
+    return nchw ? "NC+" : "N+C";
+}
+
+/* Height and width of a list of four in the order of data_format; false when there are not four, or batch or channels
+ * are not 1. */
+static bool spatial_pair(const int64_t *list, size_t count, bool nchw, int64_t out[2])
+{
+    const int h = nchw ? 2 : 1, channel = nchw ? 1 : 3;
+
+    if (count != 4 || list[0] != 1 || list[channel] != 1)
+        return false;
+    out[0] = list[h];
+    out[1] = list[h + 1];
+    return true;
+}
+
+static floe_status add_with_inputs(fl_tfc *c, fl_uff_node **out, const fl_tf_node *n, const char *operation,
+                                   const fl_tfc_source *in, size_t n_in, floe_error *err)
+{
+    floe_status st = FLOE_OK;
+
+    FL_TRY(fl_tfc_add(c, out, n, operation, err));
+    for (size_t i = 0; i < n_in; i++)
+        FL_TRY(fl_tfc_read(c, *out, in[i], err));
+done:
+    return st;
+}
+
+/* ---- sources and plain operations */
+
+RULE(rule_input)
+{
+    (void)op, (void)in, (void)n_in;
+    return fl_tfc_input(c, n, err);
+}
+
+RULE(rule_const)
+{
+    (void)op, (void)in, (void)n_in;
+    return fl_tfc_const(c, n, err);
+}
+
+/* min_in inputs, and a field func where the table has one. */
+RULE(rule_plain)
+{
+    floe_status st = FLOE_OK;
+    fl_uff_node *u;
+
+    (void)n_in;
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, op->min_in, err));
+    if (op->func)
+        FL_TRY(fl_tfc_set_text(c, u, "func", op->func, err));
+done:
+    return st;
+}
+
+RULE(rule_shape)
+{
+    floe_status st = FLOE_OK;
+    fl_uff_node *u;
+
+    (void)n_in;
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 1, err));
+    if (fl_tf_attr_type(n, "out_type", FL_TF_INT32) == FL_TF_INT64)
+        u->tf_dtype = FL_TF_INT64;
+done:
+    return st;
+}
+
+RULE(rule_leaky_relu)
+{
+    floe_status st = FLOE_OK;
+    fl_uff_node *u;
+
+    (void)n_in;
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 1, err));
+    FL_TRY(fl_tfc_set_double(c, u, "alpha", (double)fl_tf_attr_float(n, "alpha", 0.2f), err));
+done:
+    return st;
+}
+
+/* TensorFlow's softmax runs over the last axis. Core UFF: the C axis of the order, which is the last one of N+C; axis is
+ * 0 in every file that NVIDIA's converter wrote and has no meaning. */
+floe_status fl_tfc_softmax_node(fl_tfc *c, const fl_tf_node *n, fl_tfc_source x, floe_error *err)
+{
+    floe_status st = FLOE_OK;
+    fl_uff_node *u;
+
+    FL_TRY(add_with_inputs(c, &u, n, "Softmax", &x, 1, err));
+    FL_TRY(fl_tfc_set_int(c, u, "axis", 0, err));
+    FL_TRY(fl_tfc_set_orders(c, u, "N+C", NULL, err));
+done:
+    return st;
+}
+
+RULE(rule_softmax)
+{
+    (void)op, (void)n_in;
+    return fl_tfc_softmax_node(c, n, in[0], err);
+}
+
+/* ---- bias */
+
+/* The Const stands in front of its Binary, under its own name; NCHW gives it the shape [C,1,1]. */
+static floe_status add_bias_const(fl_tfc *c, const fl_tf_node *bias, bool nchw, floe_error *err)
+{
+    floe_status st = FLOE_OK;
+
+    if (fl_tfc_info_of(c, bias)->converted)
+        goto done;
+    FL_TRY(fl_tfc_const(c, bias, err));
+    if (nchw) {
+        const int64_t shape[3] = {fl_tfc_info_of(c, bias)->shape.dim[0], 1, 1};
+        FL_TRY(fl_tfc_set_ints(c, &c->uff->node[c->uff->n_node - 1], "shape", shape, 3, err));
+    }
+done:
+    return st;
+}
+
+RULE(rule_bias_add)
+{
+    floe_status st = FLOE_OK;
+    const fl_tf_node *bias = in[1].node;
+    const fl_tfc_info *info = fl_tfc_info_of(c, bias);
+    const char *why = NULL;
+    bool nchw;
+    fl_uff_node *u;
+
+    if (!read_format(c, n, &nchw))
+        why = "data_format";
+    else if (!fl_tfc_is(c, bias, "Const") || info->shape.rank != 1)
+        why = "the bias is no constant vector";
+    else if (nchw && fl_tfc_shape_of(c, in[0])->rank != 4)
+        why = "NCHW, and the rank is not known to be 4";
+    else if (nchw && info->uses != info->nchw_bias_uses)
+        why = "NCHW, and others read the bias too";
+    else if (!nchw && info->nchw_bias_uses > 0)
+        why = "the bias is read as NCHW too";
+    if (why) {
+        st = fl_tfc_custom(c, n, in, n_in, why, err);
+        goto done;
+    }
+    FL_TRY(add_bias_const(c, bias, nchw, err));
+    FL_TRY(fl_tfc_add(c, &u, n, op->uff, err));
+    FL_TRY(fl_tfc_set_text(c, u, "func", op->func, err));
+    FL_TRY(fl_tfc_read(c, u, in[0], err));
+    FL_TRY(fl_uff_add_input(c->uff, u, fl_tfc_id(c, bias), 0, err));
+done:
+    return st;
+}
+
+/* ---- convolution */
+
+/* The amounts of padding EXPLICIT: pairs in the order of data_format, nothing for batch and channels. */
+static bool read_explicit(const int64_t *pads, size_t count, fl_tfc_conv *conv)
+{
+    const size_t at = conv->nchw ? 4 : 2;
+
+    if (count != 8)
+        return false;
+    for (size_t i = 0; i < 8; i++)
+        if (pads[i] < 0 || (pads[i] != 0 && (i < at || i >= at + 4)))
+            return false;
+    memcpy(conv->pad, pads + at, sizeof conv->pad);
+    return true;
+}
+
+floe_status fl_tfc_conv_read(fl_tfc *c, const fl_tf_node *n, fl_tfc_conv *out, floe_error *err)
+{
+    floe_status st = FLOE_OK;
+    int64_t *strides, *dilations, *pads;
+    size_t n_strides, n_dilations, n_pads;
+
+    *out = (fl_tfc_conv){.dilation = {1, 1}, .depthwise = strcmp(n->op, "DepthwiseConv2dNative") == 0};
+    FL_TRY(fl_tf_attr_ints(c->tf, n, "strides", &strides, &n_strides, err));
+    FL_TRY(fl_tf_attr_ints(c->tf, n, "dilations", &dilations, &n_dilations, err));
+    FL_TRY(fl_tf_attr_ints(c->tf, n, "explicit_paddings", &pads, &n_pads, err));
+    const char *padding = fl_tf_attr_string(c->tf, n, "padding");
+    out->has_dilation = n_dilations > 0;
+    out->same = padding && strcmp(padding, "SAME") == 0;
+    out->has_pad = padding && strcmp(padding, "EXPLICIT") == 0;
+    if (!read_format(c, n, &out->nchw))
+        out->why_not = "data_format";
+    else if (!padding || (!out->same && !out->has_pad && strcmp(padding, "VALID") != 0))
+        out->why_not = "padding";
+    else if (!spatial_pair(strides, n_strides, out->nchw, out->stride))
+        out->why_not = "strides over batch or channels";
+    else if (out->has_dilation && !spatial_pair(dilations, n_dilations, out->nchw, out->dilation))
+        out->why_not = "dilations over batch or channels";
+    else if (out->has_pad && !read_explicit(pads, n_pads, out))
+        out->why_not = "padding of batch or channels";
+done:
+    return st;
+}
+
+void fl_tfc_conv_check_kernel(const fl_tfc *c, fl_tfc_conv *conv, fl_tfc_source data, fl_tfc_source kernel)
+{
+    const fl_tfc_shape *x = fl_tfc_shape_of(c, data), *k = fl_tfc_shape_of(c, kernel);
+    const int64_t channels = x->rank == 4 ? x->dim[conv->nchw ? 1 : 3] : -1, depth = k->rank == 4 ? k->dim[2] : -1;
+
+    if (conv->why_not)
+        return;
+    if (conv->depthwise && depth < 0)
+        conv->why_not = "the kernel's shape is not known";
+    else if (!conv->depthwise && channels >= 0 && depth >= 0 && channels != depth)
+        conv->why_not = "groups";
+}
+
+bool fl_tfc_conv_is_symmetric(const fl_tfc_conv *conv)
+{
+    return conv->pad[0] == conv->pad[1] && conv->pad[2] == conv->pad[3];
+}
+
+floe_status fl_tfc_conv_fields(fl_tfc *c, fl_uff_node *u, const fl_tfc_conv *conv, fl_tfc_source kernel, floe_error *err)
+{
+    floe_status st = FLOE_OK;
+    const int64_t pads[2] = {conv->pad[0], conv->pad[2]};
+
+    FL_TRY(fl_tfc_set_orders(c, u, data_order(conv->nchw), "+CK", err));
+    FL_TRY(fl_tfc_set_ints(c, u, "strides", conv->stride, 2, err));
+    if (conv->has_dilation)
+        FL_TRY(fl_tfc_set_ints(c, u, "dilation", conv->dilation, 2, err));
+    if (conv->same)
+        FL_TRY(fl_tfc_set_text(c, u, "implicit_padding", "same", err));
+    if (conv->has_pad)
+        FL_TRY(fl_tfc_set_ints(c, u, "padding", pads, 2, err));
+    if (conv->depthwise)
+        FL_TRY(fl_tfc_set_int(c, u, "number_groups", fl_tfc_shape_of(c, kernel)->dim[2], err));
+done:
+    return st;
+}
+
+/* A Pad in front that the convolution can do itself: its pads go to conv, its input to *x. */
+static bool absorb_pad(fl_tfc *c, fl_tfc_conv *conv, fl_tfc_source *x)
+{
+    const int h = conv->nchw ? 2 : 1;
+    fl_tfc_source from, amounts;
+    fl_tfc_ints pads;
+
+    if (conv->same || conv->has_pad || x->port != 0 || !fl_tfc_is(c, x->node, "Pad") || fl_tfc_data_inputs(x->node) < 2)
+        return false;
+    if (fl_tfc_source_of(c, x->node, 0, &from, NULL) != FLOE_OK || fl_tfc_source_of(c, x->node, 1, &amounts, NULL) != FLOE_OK)
+        return false;
+    if (!fl_tfc_is(c, amounts.node, "Const") || !fl_tfc_constants(c, amounts, &pads) || pads.rank != 2 || pads.dim[0] != 4 ||
+        pads.dim[1] != 2)
+        return false;
+    for (int i = 0; i < 4; i++)
+        if (pads.v[2 * i] != pads.v[2 * i + 1] || pads.v[2 * i] < 0 || (i != h && i != h + 1 && pads.v[2 * i] != 0))
+            return false;
+    conv->has_pad = true;
+    memcpy(conv->pad, pads.v + (ptrdiff_t)2 * h, sizeof conv->pad);
+    *x = from;
+    return true;
+}
+
+RULE(rule_conv)
+{
+    floe_status st = FLOE_OK;
+    fl_tfc_source own[2] = {in[0], in[1]};
+    fl_tfc_conv conv;
+    fl_uff_node *u;
+
+    FL_TRY(fl_tfc_conv_read(c, n, &conv, err));
+    fl_tfc_conv_check_kernel(c, &conv, in[0], in[1]);
+    if (!conv.why_not && !fl_tfc_conv_is_symmetric(&conv))
+        conv.why_not = "asymmetric padding";
+    if (conv.why_not) {
+        st = fl_tfc_custom(c, n, in, n_in, conv.why_not, err);
+        goto done;
+    }
+    absorb_pad(c, &conv, &own[0]);
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, own, 2, err));
+    FL_TRY(fl_tfc_conv_fields(c, u, &conv, own[1], err));
+done:
+    return st;
+}
+
+/* The gradient of a convolution with respect to its input; UFF's inputs are data, kernel, shape of the result. */
+RULE(rule_conv_transpose)
+{
+    floe_status st = FLOE_OK;
+    const fl_tfc_source own[3] = {in[2], in[1], in[0]}; /* TensorFlow: shape of the result, kernel, data */
+    const fl_tfc_shape *x = fl_tfc_shape_of(c, in[2]), *kernel = fl_tfc_shape_of(c, in[1]);
+    fl_tfc_conv conv;
+    fl_tfc_ints sizes;
+    fl_uff_node *u;
+
+    FL_TRY(fl_tfc_conv_read(c, n, &conv, err));
+    const char *why = conv.why_not;
+    const int64_t channels = x->rank == 4 ? x->dim[conv.nchw ? 1 : 3] : -1;
+    if (!why && conv.has_pad)
+        why = "explicit padding";
+    else if (!why && (conv.dilation[0] != 1 || conv.dilation[1] != 1))
+        why = "dilation";
+    else if (!why && kernel->rank == 4 && kernel->dim[3] >= 0 && channels >= 0 && channels != kernel->dim[3])
+        why = "groups";
+    else if (!why && fl_tfc_eval(c, in[0], NULL, &sizes) && sizes.count != 4)
+        why = "the shape of the result has no batch and channels";
+    if (why) {
+        st = fl_tfc_custom(c, n, in, n_in, why, err);
+        goto done;
+    }
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, own, 3, err));
+    FL_TRY(fl_tfc_set_orders(c, u, data_order(conv.nchw), "+KC", err));
+    FL_TRY(fl_tfc_set_ints(c, u, "strides", conv.stride, 2, err));
+    if (conv.same)
+        FL_TRY(fl_tfc_set_text(c, u, "implicit_padding", "same", err));
+done:
+    return st;
+}
+
+RULE(rule_pool)
+{
+    floe_status st = FLOE_OK;
+    int64_t *kernel, *strides, kernel_hw[2], strides_hw[2];
+    size_t n_kernel, n_strides;
+    const char *why = NULL;
+    bool nchw;
+    fl_uff_node *u;
+
+    FL_TRY(fl_tf_attr_ints(c->tf, n, "ksize", &kernel, &n_kernel, err));
+    FL_TRY(fl_tf_attr_ints(c->tf, n, "strides", &strides, &n_strides, err));
+    const char *padding = fl_tf_attr_string(c->tf, n, "padding");
+    const bool same = padding && strcmp(padding, "SAME") == 0;
+    if (!read_format(c, n, &nchw))
+        why = "data_format";
+    else if (!padding || (!same && strcmp(padding, "VALID") != 0))
+        why = "explicit padding";
+    else if (!spatial_pair(kernel, n_kernel, nchw, kernel_hw) || !spatial_pair(strides, n_strides, nchw, strides_hw))
+        why = "a window over batch or channels";
+    if (why) {
+        st = fl_tfc_custom(c, n, in, n_in, why, err);
+        goto done;
+    }
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 1, err));
+    FL_TRY(fl_tfc_set_orders(c, u, data_order(nchw), NULL, err));
+    FL_TRY(fl_tfc_set_text(c, u, "func", op->func, err));
+    FL_TRY(fl_tfc_set_ints(c, u, "kernel", kernel_hw, 2, err));
+    FL_TRY(fl_tfc_set_ints(c, u, "strides", strides_hw, 2, err));
+    if (same)
+        FL_TRY(fl_tfc_set_text(c, u, "implicit_padding", "same", err));
+done:
+    return st;
+}
+
+/* ---- matrix product and normalisation */
+
+RULE(rule_matmul)
+{
+    floe_status st = FLOE_OK;
+    fl_uff_node *u;
+
+    (void)n_in;
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 2, err));
+    FL_TRY(fl_tfc_set_orders(c, u, fl_tf_attr_bool(n, "transpose_a", false) ? "CN" : "NC",
+                             fl_tf_attr_bool(n, "transpose_b", false) ? "KC" : "CK", err));
+done:
+    return st;
+}
+
+RULE(rule_batch_norm)
+{
+    floe_status st = FLOE_OK;
+    const char *why = NULL;
+    bool nchw;
+    fl_uff_node *u;
+
+    if (!read_format(c, n, &nchw))
+        why = "data_format";
+    else if (fl_tf_attr_bool(n, "is_training", true))
+        why = "training mode";
+    else if (fl_tfc_info_of(c, n)->other_outputs)
+        why = "its statistics are read";
+    if (why) {
+        st = fl_tfc_custom(c, n, in, n_in, why, err);
+        goto done;
+    }
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 5, err));
+    FL_TRY(fl_tfc_set_orders(c, u, data_order(nchw), NULL, err));
+    FL_TRY(fl_tfc_set_double(c, u, "epsilon", (double)fl_tf_attr_float(n, "epsilon", 0.0001f), err));
+done:
+    return st;
+}
+
+RULE(rule_lrn)
+{
+    floe_status st = FLOE_OK;
+    fl_uff_node *u;
+
+    (void)n_in;
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 1, err));
+    FL_TRY(fl_tfc_set_orders(c, u, "N+C", NULL, err));
+    FL_TRY(fl_tfc_set_int(c, u, "window_size", fl_tf_attr_int(n, "depth_radius", 5), err));
+    FL_TRY(fl_tfc_set_double(c, u, "alpha", (double)fl_tf_attr_float(n, "alpha", 1.0f), err));
+    FL_TRY(fl_tfc_set_double(c, u, "beta", (double)fl_tf_attr_float(n, "beta", 0.5f), err));
+    FL_TRY(fl_tfc_set_double(c, u, "k", (double)fl_tf_attr_float(n, "bias", 1.0f), err));
+done:
+    return st;
+}
+
+/* ---- shape operators */
+
+/* The last but one component of the name, split at '/', has "flatten" in it. */
+static bool is_called_flatten(const char *name)
+{
+    const char *last = strrchr(name, '/');
+
+    if (!last)
+        return false;
+    const char *first = last;
+    while (first > name && first[-1] != '/')
+        first--;
+    for (const char *at = first; at + 7 <= last; at++) {
+        size_t same = 0;
+        while (same < 7 && (at[same] | 0x20) == "flatten"[same])
+            same++;
+        if (same == 7)
+            return true;
+    }
+    return false;
+}
+
+RULE(rule_reshape)
+{
+    floe_status st = FLOE_OK;
+    bool done_already;
+    fl_uff_node *u;
+
+    (void)n_in;
+    FL_TRY(fl_tfc_softmax(c, n, in, &done_already, err));
+    if (done_already)
+        goto done;
+    const bool flatten = is_called_flatten(n->name) && fl_tfc_is_flatten(c, in);
+    if (flatten && c->options->debug)
+        fl_log(c->tf->env, FLOE_SEVERITY_VERBOSE, "DEBUG: convert reshape to flatten node");
+    FL_TRY(add_with_inputs(c, &u, n, flatten ? "Flatten" : op->uff, in, flatten ? 1 : 2, err));
+done:
+    return st;
+}
+
+/* One field `axis`, an attribute here as there. */
+RULE(rule_pack)
+{
+    floe_status st = FLOE_OK;
+    fl_uff_node *u;
+
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, n_in, err));
+    FL_TRY(fl_tfc_set_int(c, u, "axis", fl_tf_attr_int(n, "axis", 0), err));
+done:
+    return st;
+}
+
+static bool one_constant(fl_tfc *c, fl_tfc_source source, int64_t *out)
+{
+    fl_tfc_ints v;
+
+    if (!fl_tfc_constants(c, source, &v) || v.count != 1)
+        return false;
+    *out = v.v[0];
+    return true;
+}
+
+/* The axis is the last input (ConcatV2, ExpandDims, ArgMax, ArgMin) or, with func "first", the first one (Concat); nodes made
+ * by graphsurgeon have ConcatV2's as an attribute. */
+RULE(rule_axis)
+{
+    floe_status st = FLOE_OK;
+    const bool first = op->func != NULL;
+    size_t n_data = n_in - 1;
+    fl_bytes attr;
+    int64_t axis;
+    fl_uff_node *u;
+
+    if (strcmp(n->op, "ConcatV2") == 0 && fl_tf_attr_find(n, "axis", &attr) && fl_tf_attr_kind_of(attr) == FL_TF_ATTR_I) {
+        axis = fl_tf_attr_int(n, "axis", 0);
+        n_data = n_in;
+    } else if (!one_constant(c, in[first ? 0 : n_in - 1], &axis)) {
+        st = fl_tfc_custom(c, n, in, n_in, "the axis is computed", err);
+        goto done;
+    }
+    if (n_data == 0)
+        FL_FAIL(err, FLOE_ERR_FORMAT, "%s: node '%.200s' (%s): an axis and nothing else", c->tf->path, n->name, n->op);
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, in + first, n_data, err));
+    FL_TRY(fl_tfc_set_int(c, u, "axis", axis, err));
+    if (strncmp(n->op, "Arg", 3) == 0 && fl_tf_attr_type(n, "output_type", FL_TF_INT64) == FL_TF_INT64)
+        u->tf_dtype = FL_TF_INT64;
+done:
+    return st;
+}
+
+RULE(rule_transpose)
+{
+    floe_status st = FLOE_OK;
+    fl_tfc_ints perm;
+    fl_uff_node *u;
+
+    if (!fl_tfc_constants(c, in[1], &perm) || perm.rank != 1) {
+        st = fl_tfc_custom(c, n, in, n_in, "the permutation is computed", err);
+        goto done;
+    }
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 1, err));
+    FL_TRY(fl_tfc_set_ints(c, u, "permutation", perm.v, (size_t)perm.count, err));
+done:
+    return st;
+}
+
+RULE(rule_reduce)
+{
+    floe_status st = FLOE_OK;
+    fl_tfc_ints axes;
+    const char *why = NULL;
+    fl_uff_node *u;
+
+    if (!fl_tfc_constants(c, in[1], &axes) || axes.rank > 1)
+        why = "the axes are computed";
+    else if (axes.count == 0)
+        why = "no axes, which reduces nothing";
+    if (why) {
+        st = fl_tfc_custom(c, n, in, n_in, why, err);
+        goto done;
+    }
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 1, err));
+    FL_TRY(fl_tfc_set_text(c, u, "func", op->func, err));
+    FL_TRY(fl_tfc_set_ints(c, u, "axes", axes.v, (size_t)axes.count, err));
+    FL_TRY(fl_tfc_set_bool(c, u, "keepdims", fl_tf_attr_bool(n, "keep_dims", false), err));
+done:
+    return st;
+}
+
+/* No axes: TensorFlow drops every axis of size 1, UFF every one but the batch. The same where the batch is not 1. */
+RULE(rule_squeeze)
+{
+    floe_status st = FLOE_OK;
+    const fl_tfc_shape *x = fl_tfc_shape_of(c, in[0]);
+    int64_t *axes;
+    size_t count;
+    fl_uff_node *u;
+
+    FL_TRY(fl_tf_attr_ints(c->tf, n, "squeeze_dims", &axes, &count, err));
+    if (count == 0 && (x->rank < 1 || x->dim[0] == 1)) {
+        st = fl_tfc_custom(c, n, in, n_in, "all axes, perhaps the batch", err);
+        goto done;
+    }
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 1, err));
+    FL_TRY(fl_tfc_set_ints(c, u, "axes", axes, count, err));
+done:
+    return st;
+}
+
+RULE(rule_strided_slice)
+{
+    static const char *const masks[] = {"begin_mask", "end_mask", "shrink_axis_mask"};
+    floe_status st = FLOE_OK;
+    fl_uff_node *u;
+
+    if (fl_tf_attr_int(n, "ellipsis_mask", 0) != 0 || fl_tf_attr_int(n, "new_axis_mask", 0) != 0) {
+        st = fl_tfc_custom(c, n, in, n_in, "ellipsis or new axes", err);
+        goto done;
+    }
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 4, err));
+    for (size_t i = 0; i < 3; i++)
+        FL_TRY(fl_tfc_set_int(c, u, masks[i], fl_tf_attr_int(n, masks[i], 0), err));
+done:
+    return st;
+}
+
+RULE(rule_gather)
+{
+    floe_status st = FLOE_OK;
+    const bool v2 = strcmp(n->op, "GatherV2") == 0;
+    int64_t axis = 0;
+    fl_uff_node *u;
+
+    if (v2 && (!one_constant(c, in[2], &axis) || fl_tf_attr_int(n, "batch_dims", 0) != 0)) {
+        st = fl_tfc_custom(c, n, in, n_in, "batch dimensions, or a computed axis", err);
+        goto done;
+    }
+    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 2, err));
+    FL_TRY(fl_tfc_set_dtype(c, u, "indices_dtype", fl_tf_attr_type(n, "Tindices", FL_TF_INT32), err));
+    FL_TRY(fl_tfc_set_dtype(c, u, "params_dtype", fl_tf_attr_type(n, "Tparams", FL_TF_FLOAT), err));
+    if (v2)
+        FL_TRY(fl_tfc_set_int(c, u, "axis", axis, err));
+    else
+        FL_TRY(fl_tfc_set_bool(c, u, "validate_indices", fl_tf_attr_bool(n, "validate_indices", true), err));
+done:
+    return st;
+}
+
+/* The end of a dilated convolution, or an operation that core UFF does not have. */
+RULE(rule_batch_to_space)
+{
+    floe_status st = FLOE_OK;
+    bool done_already;
+
+    (void)op;
+    FL_TRY(fl_tfc_dilated(c, n, in, n_in, &done_already, err));
+    if (!done_already)
+        st = fl_tfc_custom(c, n, in, n_in, NULL, err);
+done:
+    return st;
+}
+
+/* ---- the table, sorted by op */
+
+static const fl_tfc_row ops[] = {
+    {"Abs", rule_plain, 1, "Unary", "abs"},
+    {"Acos", rule_plain, 1, "Unary", "acos"},
+    {"Acosh", rule_plain, 1, "Unary", "acosh"},
+    {"Add", rule_plain, 2, "Binary", "add"},
+    {"AddV2", rule_plain, 2, "Binary", "add"},
+    {"ArgMax", rule_axis, 2, "ArgMax", NULL},
+    {"ArgMin", rule_axis, 2, "ArgMin", NULL},
+    {"Asin", rule_plain, 1, "Unary", "asin"},
+    {"Asinh", rule_plain, 1, "Unary", "asinh"},
+    {"Atan", rule_plain, 1, "Unary", "atan"},
+    {"Atanh", rule_plain, 1, "Unary", "atanh"},
+    {"AvgPool", rule_pool, 1, "Pool", "avg"},
+    {"BatchToSpaceND", rule_batch_to_space, 3, NULL, NULL},
+    {"BiasAdd", rule_bias_add, 2, "Binary", "add"},
+    {"Ceil", rule_plain, 1, "Unary", "ceil"},
+    {"Concat", rule_axis, 2, "Concat", "first"},
+    {"ConcatV2", rule_axis, 1, "Concat", NULL},
+    {"Const", rule_const, 0, "Const", NULL},
+    {"Conv2D", rule_conv, 2, "Conv", NULL},
+    {"Conv2DBackpropInput", rule_conv_transpose, 3, "ConvTranspose", NULL},
+    {"Cos", rule_plain, 1, "Unary", "cos"},
+    {"Cosh", rule_plain, 1, "Unary", "cosh"},
+    {"DepthwiseConv2dNative", rule_conv, 2, "Conv", NULL},
+    {"Div", rule_plain, 2, "Binary", "div"},
+    {"Elu", rule_plain, 1, "Activation", "elu"},
+    {"Exp", rule_plain, 1, "Unary", "exp"},
+    {"ExpandDims", rule_axis, 2, "ExpandDims", NULL},
+    {"Floor", rule_plain, 1, "Unary", "floor"},
+    {"FusedBatchNorm", rule_batch_norm, 5, "BatchNorm", NULL},
+    {"FusedBatchNormV2", rule_batch_norm, 5, "BatchNorm", NULL},
+    {"FusedBatchNormV3", rule_batch_norm, 5, "BatchNorm", NULL},
+    {"Gather", rule_gather, 2, "Gather", NULL},
+    {"GatherV2", rule_gather, 3, "GatherV2", NULL},
+    {"Identity", rule_plain, 1, "Identity", NULL},
+    {"LRN", rule_lrn, 1, "LRN", NULL},
+    {"LeakyRelu", rule_leaky_relu, 1, "LeakyRelu", NULL},
+    {"Log", rule_plain, 1, "Unary", "log"},
+    {"MatMul", rule_matmul, 2, "FullyConnected", NULL},
+    {"Max", rule_reduce, 2, "Reduce", "max"},
+    {"MaxPool", rule_pool, 1, "Pool", "max"},
+    {"Maximum", rule_plain, 2, "Binary", "max"},
+    {"Mean", rule_reduce, 2, "Reduce", "mean"},
+    {"Min", rule_reduce, 2, "Reduce", "min"},
+    {"Minimum", rule_plain, 2, "Binary", "min"},
+    {"Mul", rule_plain, 2, "Binary", "mul"},
+    {"Neg", rule_plain, 1, "Unary", "neg"},
+    {"Pack", rule_pack, 1, "Stack", NULL},
+    {"Pad", rule_plain, 2, "Pad", NULL},
+    {"Placeholder", rule_input, 0, "Input", NULL},
+    {"PlaceholderV2", rule_input, 0, "Input", NULL},
+    {"Pow", rule_plain, 2, "Binary", "pow"},
+    {"Prod", rule_reduce, 2, "Reduce", "prod"},
+    {"RealDiv", rule_plain, 2, "Binary", "div"},
+    {"Relu", rule_plain, 1, "Activation", "relu"},
+    {"Relu6", rule_plain, 1, "Activation", "relu6"},
+    {"Reshape", rule_reshape, 2, "Reshape", NULL},
+    {"Rsqrt", rule_plain, 1, "Unary", "rsqrt"},
+    {"Selu", rule_plain, 1, "Activation", "selu"},
+    {"Shape", rule_shape, 1, "Shape", NULL},
+    {"Sigmoid", rule_plain, 1, "Activation", "sigmoid"},
+    {"Sin", rule_plain, 1, "Unary", "sin"},
+    {"Sinh", rule_plain, 1, "Unary", "sinh"},
+    {"Softmax", rule_softmax, 1, "Softmax", NULL},
+    {"Softplus", rule_plain, 1, "Activation", "softplus"},
+    {"Softsign", rule_plain, 1, "Activation", "softsign"},
+    {"Sqrt", rule_plain, 1, "Unary", "sqrt"},
+    {"Square", rule_plain, 1, "Unary", "square"},
+    {"Squeeze", rule_squeeze, 1, "Squeeze", NULL},
+    {"StridedSlice", rule_strided_slice, 4, "StridedSlice", NULL},
+    {"Sub", rule_plain, 2, "Binary", "sub"},
+    {"Sum", rule_reduce, 2, "Reduce", "sum"},
+    {"Tan", rule_plain, 1, "Unary", "tan"},
+    {"Tanh", rule_plain, 1, "Activation", "tanh"},
+    {"Transpose", rule_transpose, 2, "Transpose", NULL},
+};
+
+const fl_tfc_row *fl_tfc_find_op(const char *op)
+{
+    size_t low = 0, high = sizeof ops / sizeof ops[0];
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = strcmp(op, ops[middle].op);
+        if (order == 0)
+            return &ops[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
