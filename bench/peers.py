@@ -6,8 +6,8 @@ Usage: peers.py --floe build/floe --work build/peers [--nets resnet50,mobilenet,
 Needs tensorflow-cpu, tf2onnx, onnx, onnxruntime (bench/requirements.txt). For each network (Keras, seeded random weights, batch
 norms with sane statistics) a frozen GraphDef and an ONNX file are made once. Both engines run in processes of their own,
 pinned to the same cores, one after the other for several rounds; a round's figure is its median, the result the median of
-the rounds. Before timing, both answers are compared with TensorFlow's. Memory is the process's peak (VmHWM) less that of
-the same process before it loads the model.
+the rounds. Before timing, both answers are compared with TensorFlow's. Memory is floe's whole process at its peak; of ONNX
+Runtime's, what Python and its imports took before the model was loaded is subtracted.
 """
 import argparse
 import json
@@ -104,10 +104,13 @@ def ort_round(path, threads, seconds, cores):
 
 
 def floe_round(floe, path, threads, seconds, cores, batch):
-    out = subprocess.run(["taskset", "-c", cores, floe, "bench", path + f".t{threads}.PLAN", f"--batch={batch}",
-                          f"--threads={threads}", f"--duration={seconds}", "--json"], capture_output=True, text=True, check=True)
-    result = json.loads(out.stdout)
-    return {"ms": result["latency_ms"]["median"], "memory": result.get("peak_bytes", 0)}
+    child = subprocess.Popen(["taskset", "-c", cores, floe, "bench", path + f".t{threads}.PLAN", f"--batch={batch}",
+                              f"--threads={threads}", f"--duration={seconds}", "--json"], stdout=subprocess.PIPE, text=True)
+    result = json.loads(child.stdout.read())
+    _, status, usage = os.wait4(child.pid, 0)
+    if status:
+        raise SystemExit("floe bench failed")
+    return {"ms": result["latency_ms"]["median"], "memory": usage.ru_maxrss * 1024}
 
 
 def floe_build(floe, path, threads, cores, batch):
