@@ -262,8 +262,13 @@ static void matmul_needs_one_common_dimension(void **state)
     op_refuses(&c, FLOE_ERR_SHAPE, "grows with the square of the batch");
     op_inputs(&c, "f32[2,3,4] f32[4,5]");
     op_refuses(&c, FLOE_ERR_SHAPE, "a [2,3,4] has rank 3; rank 2 is needed");
+    op_inputs(&c, "i8[2,3] i8[3,5]");
+    op_refuses(&c, FLOE_ERR_UNSUPPORTED, "a has type i8");
+    c.d.p.matmul = (fl_matmul_params){0};
     op_inputs(&c, "i32[2,3] i32[3,5]");
-    op_refuses(&c, FLOE_ERR_UNSUPPORTED, "a has type i32");
+    op_gives(&c, "i32[2,5]");
+    c.d.p.matmul.act = FL_UNARY_RELU;
+    op_refuses(&c, FLOE_ERR_UNSUPPORTED, "products of i32 take no bias, residual or activation");
     c.d.p.matmul = (fl_matmul_params){.transpose_a = 2};
     op_refuses(&c, FLOE_ERR_ARGUMENT, "transpose_a is 2; it is 0 or 1");
 }
