@@ -49,7 +49,7 @@ static size_t format_sentence(char *text, size_t capacity, const char *format, v
     char *c = text;
     for (; *c; c++) {
         const unsigned char byte = (unsigned char)*c;
-        if ((byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f)
+        if (byte < 0x20 || byte == 0x7f) /* names in damaged files hold anything; a sentence is one line */
             *c = '?';
     }
     return (size_t)(c - text);
