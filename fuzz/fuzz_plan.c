@@ -1,9 +1,10 @@
 /* fuzz_plan.c - PLAN files with right checksums and anything else: refused with a sentence, or run without harm.
  *
  * Checksums and padding would stop almost every input at the door, so the target recomputes the sums first. What is
- * loaded is bound to the CPU backend and, if small, run at its largest batch and at 1; buffers have exactly the size of
- * their binding, so a step that reads or writes past it is seen. The corpus was built for x86-64 without extensions,
- * which every such machine runs; elsewhere the target exercises the reader alone.
+ * loaded and small is bound to the CPU backend and run at its largest batch and at 1; buffers have exactly the size of
+ * their binding, so a step that reads or writes past it is seen. By the input's checksum
+ * the steps keep the tactics that the plan names, or are moved to others, so that all of them meet shapes that no network
+ * has. The corpus was built for x86-64 without extensions, which every such machine runs; elsewhere half of this is lost.
  *
  *     clang -fsanitize=fuzzer,address,undefined ... fuzz/fuzz_plan.c libfloe_runtime.a
  *     ./fuzz_plan fuzz/corpus/plan
@@ -41,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const floe_env env = {.alloc = budget_alloc, .free = budget_free, .alloc_user = &b};
     const size_t room = fl_round_up(size ? size : 1, FL_ALIGN);
     uint8_t *copy = aligned_alloc(FL_ALIGN, room);
+    const int rank = (int)(fl_crc32c(0, data, size) % 12) - 1;
     floe_error err = {0};
 
     if (!copy)
@@ -48,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size)
         memcpy(copy, data, size);
     plan_checksums_fix(copy, size);
-    const plan_runner_end end = plan_runner(&env, copy, size, &err);
+    const plan_runner_end end = plan_runner(&env, copy, size, rank, &err);
     if (end == PLAN_RUNNER_REFUSED && (err.status == FLOE_OK || !err.message[0]))
         abort(); /* refused, but without saying why */
     free(copy);

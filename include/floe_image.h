@@ -65,7 +65,7 @@ typedef struct floe_image_options {
     /* 0 decodes JPEG with the fast integer DCT as TensorFlow does; 1 uses the accurate one, like most other programs.
      * They differ by up to 4 levels. */
     int accurate_dct;
-    /* 0 gives the palette indices of an 8-bit BMP as one grey channel; 1 looks the colours up (3 channels). See below. */
+    /* 0 gives the palette indices of an 8-bit BMP as one grey channel; 1 looks the colours up (3 channels). */
     int bmp_palette;
     /* Pictures that would need more bytes of pixels are refused (FLOE_ERR_LIMIT) on reading their header, before
      * memory is taken for them. 0 means FLOE_IMAGE_MAX_BYTES. */
@@ -77,8 +77,9 @@ typedef struct floe_image_options {
 /* Decodes `size` bytes into *out, which the caller gives to floe_image_free. env may be NULL.
  *
  *   PNG   every depth, colour type and interlacing. A palette becomes RGB, or RGBA if it has transparency; 16-bit
- *         samples keep their high byte; alpha is dropped without blending and added as opaque; grey asked of colour is
- *         (9797 R + 19234 G + 3737 B) / 32768, in linear light if the file states its gamma.
+ *         samples keep their high byte; alpha is dropped without blending and added as 255 (but, as in TensorFlow, as
+ *         2^depth - 1 to samples of fewer than 8 bits); grey asked of colour is (9797 R + 19234 G + 3737 B) / 32768,
+ *         in linear light if the file states its gamma.
  *   JPEG  baseline and progressive, any subsampling. CMYK becomes RGB. The orientation in EXIF data is not applied.
  *   WebP  lossy and lossless, not animated.
  *   BMP   8, 24 and 32 bits, uncompressed, bottom-up or top-down. With 8 bits TensorFlow gives the raw palette indices

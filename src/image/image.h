@@ -13,14 +13,14 @@
 
 /* A picture file in memory with its options, defaults filled in. */
 typedef struct fl_img_source {
-    const uint8_t  *data;
-    size_t          size;
-    const char     *name; /* for log lines; sentences get it in front on their way out */
+    const uint8_t *data;
+    size_t size;
+    const char *name; /* for log lines; sentences get it in front on their way out */
     const floe_env *env;
-    int             channels; /* 0, 1, 3 or 4 */
-    bool            accurate_dct;
-    bool            bmp_palette;
-    size_t          max_bytes;
+    int channels; /* 0, 1, 3 or 4 */
+    bool accurate_dct;
+    bool bmp_palette;
+    size_t max_bytes;
 } fl_img_source;
 
 /* A decoder fills *out, whose pixels must come from fl_img_new, and leaves nothing allocated when it fails. It may
@@ -52,17 +52,17 @@ static inline uint8_t *fl_img_row(const floe_image *image, int y)
 
 /* Where one output coordinate takes its value from, along one axis. What the fields mean is the method's affair. */
 typedef struct fl_img_tap {
-    int   at[4];
+    int at[4];
     float weight[4];
 } fl_img_tap;
 
 typedef struct fl_img_resizer {
     const floe_env *env;
-    const uint8_t  *data; /* the first pixel of the region that is resized */
-    size_t          stride;
-    int             in_width, in_height, channels, width;
-    float           area_scale;
-    fl_img_tap     *x, *y; /* one for each column and row of the output; x also owns y */
+    const uint8_t *data; /* the first pixel of the region that is resized */
+    size_t stride;
+    int in_width, in_height, channels, width;
+    float area_scale;
+    fl_img_tap *x, *y; /* one for each column and row of the output; x also owns y */
     void (*row)(const struct fl_img_resizer *, const fl_img_tap *, float *);
 } fl_img_resizer;
 

@@ -22,13 +22,13 @@
 
 typedef struct header {
     uint32_t pixels_at, info_bytes, compression, colours;
-    int32_t  width;
-    int64_t  height; /* positive */
-    bool     top_down;
-    int      bytes_per_pixel;
-    size_t   row_bytes;
-    size_t   palette_at;
-    size_t   palette_count;
+    int32_t width;
+    int64_t height; /* positive */
+    bool top_down;
+    int bytes_per_pixel;
+    size_t row_bytes;
+    size_t palette_at;
+    size_t palette_count;
 } header;
 
 static floe_status fail_truncated(const fl_img_source *src, const char *where, floe_error *err)
@@ -57,7 +57,7 @@ static floe_status check_compression(const header *h, fl_reader *r, const fl_img
 static floe_status read_header(header *h, const fl_img_source *src, floe_error *err)
 {
     floe_status st = FLOE_OK;
-    fl_reader   r = fl_reader_make(src->data, src->size);
+    fl_reader r = fl_reader_make(src->data, src->size);
     fl_read_bytes(&r, 10);
     h->pixels_at = fl_read_u32(&r);
     h->info_bytes = fl_read_u32(&r);
@@ -129,12 +129,12 @@ static void colour_row(uint8_t *dst, const uint8_t *src, int width, const uint8_
 floe_status fl_img_bmp_decode(floe_image *out, const fl_img_source *src, floe_error *err)
 {
     floe_status st = FLOE_OK;
-    floe_image  image = {0};
-    header      h = {0};
+    floe_image image = {0};
+    header h = {0};
 
     FL_TRY(read_header(&h, src, err));
     const bool coloured = h.bytes_per_pixel == 1 && src->bmp_palette;
-    const int  channels = coloured ? 3 : h.bytes_per_pixel;
+    const int channels = coloured ? 3 : h.bytes_per_pixel;
     FL_TRY(fl_img_check_size(src, h.width, h.height, channels, err));
     FL_TRY(check_pixels(&h, src, err));
     if (coloured)
@@ -142,9 +142,9 @@ floe_status fl_img_bmp_decode(floe_image *out, const fl_img_source *src, floe_er
     FL_TRY(fl_img_new(&image, src, h.width, h.height, channels, err));
 
     for (int y = 0; y < image.height; y++) {
-        const int      stored = h.top_down ? y : image.height - 1 - y;
+        const int stored = h.top_down ? y : image.height - 1 - y;
         const uint8_t *from = src->data + h.pixels_at + (size_t)stored * h.row_bytes;
-        uint8_t       *to = fl_img_row(&image, y);
+        uint8_t *to = fl_img_row(&image, y);
         if (coloured)
             colour_row(to, from, image.width, src->data + h.palette_at, h.palette_count);
         else if (h.bytes_per_pixel == 1)

@@ -16,9 +16,9 @@
 
 /* '?' in a pattern matches any byte. */
 typedef struct format {
-    const char     *name;
-    const char     *pattern;
-    size_t          length;
+    const char *name;
+    const char *pattern;
+    size_t length;
     fl_img_decoder *decode; /* NULL: known, not read */
 } format;
 
@@ -68,7 +68,7 @@ static const format *sniff(const uint8_t *data, size_t size)
 
 static floe_status fail_unknown(const uint8_t *data, size_t size, floe_error *err)
 {
-    char   hex[8 * 3 + 1] = "";
+    char hex[8 * 3 + 1] = "";
     size_t n = 0;
     for (size_t i = 0; i < size && i < 8; i++)
         n += (size_t)snprintf(hex + n, sizeof hex - n, " %02x", data[i]);
@@ -86,7 +86,7 @@ floe_status fl_img_check_size(const fl_img_source *src, int64_t width, int64_t h
     if (width > FLOE_IMAGE_MAX_SIDE || height > FLOE_IMAGE_MAX_SIDE)
         return fl_fail(err, FLOE_ERR_LIMIT, "%lld x %lld pixels: the limit is %d on each side", (long long)width,
                        (long long)height, FLOE_IMAGE_MAX_SIDE);
-    const int     most = channels > src->channels ? channels : src->channels;
+    const int most = channels > src->channels ? channels : src->channels;
     const int64_t bytes = width * height * most; /* below 2^35 */
     if ((uint64_t)bytes > src->max_bytes)
         return fl_fail(err, FLOE_ERR_LIMIT,
@@ -102,7 +102,7 @@ floe_status fl_img_new(floe_image *out, const fl_img_source *src, int64_t width,
     if (st != FLOE_OK)
         return st;
     const size_t bytes = (size_t)(width * height * channels);
-    floe_image   image = {.width = (int)width, .height = (int)height, .channels = channels, .owned = 1};
+    floe_image image = {.width = (int)width, .height = (int)height, .channels = channels, .owned = 1};
     if (src->env)
         image.env = *src->env;
     image.data = fl_alloc(src->env, bytes);
@@ -133,7 +133,7 @@ static uint8_t grey_of(const uint8_t *rgb)
 
 static void convert_pixel(uint8_t *dst, int dst_channels, const uint8_t *src, int src_channels)
 {
-    const bool    colour = src_channels >= 3;
+    const bool colour = src_channels >= 3;
     const uint8_t alpha = src_channels % 2 == 0 ? src[src_channels - 1] : 255;
     if (dst_channels == 1) {
         dst[0] = colour ? grey_of(src) : src[0];
@@ -149,16 +149,16 @@ static void convert_pixel(uint8_t *dst, int dst_channels, const uint8_t *src, in
 floe_status floe_image_convert(floe_image *out, const floe_image *image, int channels, floe_error *err)
 {
     floe_status st = FLOE_OK;
-    floe_image  made = {0};
+    floe_image made = {0};
     FL_TRY(fl_img_check(image, err));
     if (channels != 1 && channels != 3 && channels != 4)
         FL_FAIL(err, FLOE_ERR_ARGUMENT, "%d channels asked for; 1, 3 and 4 are possible", channels);
 
     const fl_img_source src = {.env = &image->env, .max_bytes = SIZE_MAX};
     FL_TRY(fl_img_new(&made, &src, image->width, image->height, channels, err));
-    const size_t   pixels = (size_t)image->width * (size_t)image->height;
+    const size_t pixels = (size_t)image->width * (size_t)image->height;
     const uint8_t *from = image->data;
-    uint8_t       *to = made.data;
+    uint8_t *to = made.data;
     for (size_t i = 0; i < pixels; i++, from += image->channels, to += channels)
         convert_pixel(to, channels, from, image->channels);
     *out = made;
@@ -170,8 +170,8 @@ done:
 
 static floe_status decode_known(floe_image *out, const fl_img_source *src, floe_error *err)
 {
-    floe_status   st = FLOE_OK;
-    floe_image    image = {0};
+    floe_status st = FLOE_OK;
+    floe_image image = {0};
     const format *f = sniff(src->data, src->size);
     if (!f)
         return fail_unknown(src->data, src->size, err);
@@ -195,15 +195,15 @@ floe_status floe_image_decode(floe_image *out, const floe_env *env, const void *
 {
     const floe_image_options defaults = {0};
     const floe_image_options o = options ? *options : defaults;
-    const fl_img_source      src = {
-             .data = bytes,
-             .size = size,
-             .name = o.name ? o.name : "picture",
-             .env = env,
-             .channels = o.channels,
-             .accurate_dct = o.accurate_dct != 0,
-             .bmp_palette = o.bmp_palette != 0,
-             .max_bytes = o.max_bytes ? o.max_bytes : FLOE_IMAGE_MAX_BYTES,
+    const fl_img_source src = {
+        .data = bytes,
+        .size = size,
+        .name = o.name ? o.name : "picture",
+        .env = env,
+        .channels = o.channels,
+        .accurate_dct = o.accurate_dct != 0,
+        .bmp_palette = o.bmp_palette != 0,
+        .max_bytes = o.max_bytes ? o.max_bytes : FLOE_IMAGE_MAX_BYTES,
     };
     floe_status st;
     if (!out || (!bytes && size > 0))
@@ -221,8 +221,8 @@ floe_status floe_image_decode(floe_image *out, const floe_env *env, const void *
 floe_status floe_image_load(floe_image *out, const floe_env *env, const char *path, const floe_image_options *options,
                             floe_error *err)
 {
-    floe_status        st = FLOE_OK;
-    fl_file            file = {0};
+    floe_status st = FLOE_OK;
+    fl_file file = {0};
     floe_image_options named = options ? *options : (floe_image_options){0};
     if (!path)
         return fl_fail(err, FLOE_ERR_ARGUMENT, "no path given");

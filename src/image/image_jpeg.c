@@ -6,9 +6,9 @@
  * with grey, reading past the end is an error.
  *
  * libjpeg reports errors by a callback that must not return: ours keeps the text and longjmps. Everything that must
- * survive the jump lives in `job`. libjpeg prints nothing, since output_message is never reached, and its working
- * memory comes from the C library: a few rows of pixels, but twice the pixels for a progressive file, which is
- * therefore bounded together with them.
+ * survive the jump lives in `job`. libjpeg prints nothing: its output callback is empty here. Its working memory comes
+ * from the C library: a few rows for a baseline file, but two bytes per sample of the whole picture for a progressive
+ * one, which is why the limit counts the components of the file too.
  */
 #include "image.h"
 
@@ -16,24 +16,24 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <jpeglib.h>
 #include <jerror.h>
+#include <jpeglib.h>
 
 /* Each scan of a progressive file goes over the whole picture, and may cost three bytes. Encoders write about ten. */
 #define MAX_SCANS 256
 
 typedef struct job {
     struct jpeg_decompress_struct info;
-    struct jpeg_error_mgr         errors;
-    struct jpeg_source_mgr        source;
-    struct jpeg_progress_mgr      progress;
-    const fl_img_source          *src;
-    floe_image                    image;
-    uint8_t                      *inks; /* one row of CMYK */
-    floe_status                   status;
-    char                          text[JMSG_LENGTH_MAX + 64];
-    char                          warning[JMSG_LENGTH_MAX]; /* the first one */
-    jmp_buf                       escape;
+    struct jpeg_error_mgr errors;
+    struct jpeg_source_mgr source;
+    struct jpeg_progress_mgr progress;
+    const fl_img_source *src;
+    floe_image image;
+    uint8_t *inks; /* one row of CMYK */
+    floe_status status;
+    char text[JMSG_LENGTH_MAX + 64];
+    char warning[JMSG_LENGTH_MAX]; /* the first one */
+    jmp_buf escape;
 } job;
 
 static job *job_of(void *info)
@@ -78,11 +78,20 @@ static void on_output(j_common_ptr info)
     (void)info;
 }
 
+static void fail_scans(job *j) __attribute__((noreturn));
+
+static void fail_scans(job *j)
+{
+    char text[64];
+    snprintf(text, sizeof text, "a progressive JPEG of more than %d scans", MAX_SCANS);
+    fail(j, FLOE_ERR_LIMIT, text);
+}
+
 static void on_progress(j_common_ptr info)
 {
     job *j = job_of(info);
     if (j->info.input_scan_number > MAX_SCANS)
-        fail(j, FLOE_ERR_LIMIT, "a progressive JPEG of more than 256 scans");
+        fail_scans(j);
 }
 
 static void source_start(j_decompress_ptr info)

@@ -15,18 +15,25 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Chunks that say nothing about pixels, of which a file may hold any number. libpng would inflate and keep up to 8 MB
+ * of each, beyond every limit on the picture's size, so they are passed over. (iCCP may stand once and matters: it can
+ * state the gamma that grey is mixed in.) */
+static const uint8_t unread_chunks[] = "tEXt\0zTXt\0iTXt\0sPLT\0eXIf";
+
+#define UNREAD_CHUNKS ((int)(sizeof unread_chunks / 5))
+
 /* Deflate spends at least two bits on a match of 258 bytes, so it never expands more than this. */
 #define DEFLATE_MAX_RATIO 1032
 
 typedef struct job {
     const fl_img_source *src;
-    size_t               at; /* bytes of the source consumed */
-    png_struct          *png;
-    png_info            *info;
-    floe_image           image;
-    floe_status          status; /* of the failure; FLOE_ERR_FORMAT unless something knew better */
-    char                 text[256];
-    jmp_buf              escape;
+    size_t at; /* bytes of the source consumed */
+    png_struct *png;
+    png_info *info;
+    floe_image image;
+    floe_status status; /* of the failure; FLOE_ERR_FORMAT unless something knew better */
+    char text[256];
+    jmp_buf escape;
 } job;
 
 /* ---- callbacks */
@@ -49,7 +56,7 @@ static void on_warning(png_struct *png, const char *text)
 
 static void *on_alloc(png_struct *png, size_t bytes)
 {
-    job  *j = png_get_mem_ptr(png);
+    job *j = png_get_mem_ptr(png);
     void *p = fl_alloc(j->src->env, bytes);
     if (!p) {
         j->status = FLOE_ERR_MEMORY;
@@ -133,15 +140,16 @@ static void check_plausible(job *j, uint32_t width, uint32_t height, int depth)
 static floe_status read_header(job *j, floe_error *err)
 {
     uint32_t width, height;
-    int      depth, colour_type;
+    int depth, colour_type;
     png_set_read_fn(j->png, j, on_read);
     png_set_user_limits(j->png, 0x7fffffff, 0x7fffffff); /* ours are checked below, with a better sentence */
+    png_set_keep_unknown_chunks(j->png, PNG_HANDLE_CHUNK_NEVER, unread_chunks, UNREAD_CHUNKS);
     png_read_info(j->png, j->info);
     png_get_IHDR(j->png, j->info, &width, &height, &depth, &colour_type, NULL, NULL, NULL);
 
     const bool has_trns = png_get_valid(j->png, j->info, PNG_INFO_tRNS) != 0;
-    const int  natural = natural_channels(j, colour_type, has_trns);
-    const int  channels = j->src->channels ? j->src->channels : natural;
+    const int natural = natural_channels(j, colour_type, has_trns);
+    const int channels = j->src->channels ? j->src->channels : natural;
     const floe_status st = fl_img_check_size(j->src, width, height, channels, err);
     if (st != FLOE_OK)
         return st;
@@ -168,6 +176,8 @@ static floe_status read_picture(job *j, floe_error *err)
         for (int y = 0; y < j->image.height; y++)
             png_read_row(j->png, fl_img_row(&j->image, y), NULL);
     png_read_end(j->png, NULL);
+    if (j->status == FLOE_ERR_MEMORY) /* libpng went on without a chunk, perhaps the one that states the gamma */
+        longjmp(j->escape, 1);
     return FLOE_OK;
 }
 
@@ -181,7 +191,7 @@ static floe_status read_guarded(job *j, floe_error *err)
 
 floe_status fl_img_png_decode(floe_image *out, const fl_img_source *src, floe_error *err)
 {
-    job               j = {.src = src, .status = FLOE_ERR_FORMAT};
+    job j = {.src = src, .status = FLOE_ERR_FORMAT};
     const floe_status st = read_guarded(&j, err);
     png_destroy_read_struct(&j.png, &j.info, NULL);
     if (st == FLOE_OK)

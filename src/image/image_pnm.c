@@ -38,7 +38,7 @@ static int64_t take_number(cursor *c)
 {
     skip_blanks(c);
     int64_t value = 0;
-    int     digits = 0;
+    int digits = 0;
     for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++, digits++) {
         if (digits == 9)
             return -1;
@@ -85,16 +85,17 @@ static size_t least_bytes(bool text, size_t samples, uint32_t maxval)
 
 floe_status fl_img_pnm_decode(floe_image *out, const fl_img_source *src, floe_error *err)
 {
-    floe_status   st = FLOE_OK;
-    floe_image    image = {0};
-    cursor        c = {src->data + 2, src->data + src->size};
+    floe_status st = FLOE_OK;
+    floe_image image = {0};
+    cursor c = {src->data + 2, src->data + src->size};
     const uint8_t kind = src->data[1];
-    const bool    text = kind == '2' || kind == '3';
-    const int     channels = kind == '3' || kind == '6' ? 3 : 1;
+    const bool text = kind == '2' || kind == '3';
+    const int channels = kind == '3' || kind == '6' ? 3 : 1;
 
     const int64_t width = take_number(&c), height = take_number(&c), maxval = take_number(&c);
     if (width < 0 || height < 0 || maxval < 1 || maxval > 65535)
-        FL_FAIL(err, FLOE_ERR_FORMAT, "damaged P%c header: width, height and a maximum of 1 to 65535 must follow", kind);
+        FL_FAIL(err, FLOE_ERR_FORMAT, "damaged P%c header: width, height and a maximum of 1 to 65535 must follow",
+                kind);
     FL_TRY(fl_img_check_size(src, width, height, channels, err));
     if (c.at < c.end && is_blank(*c.at))
         c.at++;

@@ -65,14 +65,14 @@ static void tap_linear_legacy(fl_img_tap *tap, int i, int in, float scale)
 static float cubic_near(int step)
 {
     const double a = -0.5;
-    const float  x = (float)(step / 1024.0);
+    const float x = (float)(step / 1024.0);
     return (float)(((a + 2) * x - (a + 3)) * x * x + 1);
 }
 
 static float cubic_far(int step)
 {
     const double a = -0.5;
-    const float  x = (float)(step / 1024.0) + 1.0f;
+    const float x = (float)(step / 1024.0) + 1.0f;
     return (float)(((a * x - 5 * a) * x + 8 * a) * x - 4 * a);
 }
 
@@ -80,10 +80,10 @@ static float cubic_far(int step)
 static void tap_cubic(fl_img_tap *tap, int i, int in, float scale)
 {
     const float f = ((float)i + 0.5f) * scale - 0.5f;
-    const int   base = (int)floorf(f);
-    const int   step = (int)lrintf((f - (float)base) * 1024.0f);
+    const int base = (int)floorf(f);
+    const int step = (int)lrintf((f - (float)base) * 1024.0f);
     const float kernel[4] = {cubic_far(step), cubic_near(step), cubic_near(1024 - step), cubic_far(1024 - step)};
-    float       sum = 0;
+    float sum = 0;
     for (int k = 0; k < 4; k++) {
         tap->at[k] = clamp(base - 1 + k, in);
         tap->weight[k] = tap->at[k] == base - 1 + k ? kernel[k] : 0.0f;
@@ -141,9 +141,9 @@ static inline void row_linear_of(const fl_img_resizer *r, const fl_img_tap *ty, 
 {
     const uint8_t *top = row_at(r, ty->at[0]);
     const uint8_t *bottom = row_at(r, ty->at[1]);
-    const float    down = ty->weight[0];
+    const float down = ty->weight[0];
     for (int x = 0; x < r->width; x++) {
-        const int   left = r->x[x].at[0], right = r->x[x].at[1];
+        const int left = r->x[x].at[0], right = r->x[x].at[1];
         const float across = r->x[x].weight[0];
         for (int c = 0; c < channels; c++) {
             const float t = lerp(top[left + c], top[right + c], across);
@@ -188,7 +188,7 @@ static void row_cubic(const fl_img_resizer *r, const fl_img_tap *ty, float *out)
 static float area_run(const fl_img_resizer *r, const uint8_t *row, const fl_img_tap *tx, int c)
 {
     const int first = tx->at[0], last = tx->at[1] - 1;
-    float     sum = (float)row[clamp(first, r->in_width) * r->channels + c] * tx->weight[0];
+    float sum = (float)row[clamp(first, r->in_width) * r->channels + c] * tx->weight[0];
     for (int x = first + 1; x < last; x++)
         sum += (float)row[clamp(x, r->in_width) * r->channels + c];
     if (last > first)
@@ -250,7 +250,7 @@ static void crop_to_ratio(fl_img_resizer *r, int height, int width)
 {
     const int64_t wide = (int64_t)r->in_width * height; /* compare in_width / in_height with width / height */
     const int64_t high = (int64_t)r->in_height * width;
-    const int     in_width = r->in_width, in_height = r->in_height;
+    const int in_width = r->in_width, in_height = r->in_height;
     if (wide > high)
         r->in_width = at_least_one((high + height / 2) / height);
     else if (wide < high)
@@ -280,13 +280,12 @@ floe_status fl_img_resizer_open(fl_img_resizer *out, const floe_image *image, fl
     if (st != FLOE_OK)
         return st;
     if ((int)method_id < 0 || (int)method_id >= METHOD_COUNT)
-        return fl_fail(err, FLOE_ERR_ARGUMENT, "resize method %d: 0 to %d are known", (int)method_id,
-                       METHOD_COUNT - 1);
+        return fl_fail(err, FLOE_ERR_ARGUMENT, "resize method %d: 0 to %d are known", (int)method_id, METHOD_COUNT - 1);
     if (height < 1 || width < 1 || height > FLOE_IMAGE_MAX_SIDE || width > FLOE_IMAGE_MAX_SIDE)
         return fl_fail(err, FLOE_ERR_ARGUMENT, "resizing to %d x %d pixels: 1 to %d are possible", width, height,
                        FLOE_IMAGE_MAX_SIDE);
 
-    const method  *m = &methods[method_id];
+    const method *m = &methods[method_id];
     fl_img_resizer r = {
         .env = &image->env,
         .data = image->data,
@@ -329,7 +328,7 @@ const char *floe_resize_name(int index)
 
 floe_status floe_resize_find(floe_resize_method *out, const char *name, floe_error *err)
 {
-    char   known[256] = "";
+    char known[256] = "";
     size_t n = 0;
     for (int i = 0; i < METHOD_COUNT; i++) {
         if (name && strcmp(method_names[i], name) == 0) {
@@ -345,15 +344,15 @@ floe_status fl_img_check_room(size_t out_count, int height, int width, int chann
 {
     const size_t need = (size_t)height * (size_t)width * (size_t)channels; /* each within the limits by now */
     if (out_count < need)
-        return fl_fail(err, FLOE_ERR_SHAPE, "%d x %d x %d values do not fit into room for %zu", height, width,
-                       channels, out_count);
+        return fl_fail(err, FLOE_ERR_SHAPE, "%d x %d x %d values do not fit into room for %zu", height, width, channels,
+                       out_count);
     return FLOE_OK;
 }
 
 floe_status floe_image_resize(float *out, size_t out_count, const floe_image *image, floe_resize_method method_id,
                               int height, int width, floe_error *err)
 {
-    floe_status    st = FLOE_OK;
+    floe_status st = FLOE_OK;
     fl_img_resizer r = {0};
     FL_TRY(fl_img_resizer_open(&r, image, method_id, height, width, err));
     FL_TRY(fl_img_check_room(out ? out_count : 0, height, width, image->channels, err));

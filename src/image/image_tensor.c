@@ -15,16 +15,13 @@
 #include <string.h>
 
 static const struct {
-    const char    *name;
+    const char *name;
     floe_preprocess preprocess;
 } presets[] = {
     {"none", {FLOE_RESIZE_BILINEAR, 0, {0}, {0}}},
     {"0..1", {FLOE_RESIZE_BILINEAR, 0, {0}, {1 / 255.0f, 1 / 255.0f, 1 / 255.0f, 1 / 255.0f}}},
     {"-1..1",
-     {FLOE_RESIZE_BILINEAR,
-      0,
-      {127.5f, 127.5f, 127.5f, 127.5f},
-      {1 / 127.5f, 1 / 127.5f, 1 / 127.5f, 1 / 127.5f}}},
+     {FLOE_RESIZE_BILINEAR, 0, {127.5f, 127.5f, 127.5f, 127.5f}, {1 / 127.5f, 1 / 127.5f, 1 / 127.5f, 1 / 127.5f}}},
     {"caffe", {FLOE_RESIZE_BILINEAR, 1, {103.939f, 116.779f, 123.68f, 0}, {1, 1, 1, 1}}},
     {"imagenet",
      {FLOE_RESIZE_BILINEAR,
@@ -42,7 +39,7 @@ const char *floe_preprocess_name(int index)
 
 floe_status floe_preprocess_find(floe_preprocess *out, const char *name, floe_error *err)
 {
-    char   known[256] = "";
+    char known[256] = "";
     size_t n = 0;
     for (int i = 0; i < PRESET_COUNT; i++) {
         if (name && strcmp(presets[i].name, name) == 0) {
@@ -56,23 +53,23 @@ floe_status floe_preprocess_find(floe_preprocess *out, const char *name, floe_er
 
 /* One channel of the tensor. */
 typedef struct lane {
-    int    from; /* the channel of the pixels it takes */
-    float  mean, scale;
+    int from; /* the channel of the pixels it takes */
+    float mean, scale;
     size_t begin; /* its first element in the tensor */
 } lane;
 
 typedef struct writer {
     float *out;
-    int    width, channels;
+    int width, channels;
     size_t pixel_step; /* elements from one pixel to the next in the same lane */
-    lane   lane[4];
+    lane lane[4];
 } writer;
 
 static writer make_writer(float *out, int height, int width, int channels, const floe_preprocess *p,
                           floe_image_layout layout)
 {
     static const floe_preprocess none = {0};
-    const bool                   planes = layout == FLOE_IMAGE_NCHW;
+    const bool planes = layout == FLOE_IMAGE_NCHW;
     writer w = {.out = out, .width = width, .channels = channels, .pixel_step = planes ? 1 : (size_t)channels};
     if (!p)
         p = &none;
@@ -111,9 +108,8 @@ static floe_status check_layout(floe_image_layout layout, floe_error *err)
     return FLOE_OK;
 }
 
-floe_status floe_image_normalize(float *out, size_t out_count, const float *pixels, int height, int width,
-                                 int channels, const floe_preprocess *preprocess, floe_image_layout layout,
-                                 floe_error *err)
+floe_status floe_image_normalize(float *out, size_t out_count, const float *pixels, int height, int width, int channels,
+                                 const floe_preprocess *preprocess, floe_image_layout layout, floe_error *err)
 {
     floe_status st = FLOE_OK;
     if (!out || !pixels || height < 1 || width < 1 || height > FLOE_IMAGE_MAX_SIDE || width > FLOE_IMAGE_MAX_SIDE ||
@@ -135,11 +131,11 @@ floe_status floe_image_to_tensor(float *out, size_t out_count, const floe_image 
                                  const floe_preprocess *preprocess, int height, int width, int channels,
                                  floe_image_layout layout, floe_error *err)
 {
-    floe_status              st = FLOE_OK;
+    floe_status st = FLOE_OK;
     const floe_resize_method method = preprocess ? preprocess->resize : FLOE_RESIZE_BILINEAR;
-    floe_image               converted = {0};
-    fl_img_resizer           resizer = {0};
-    float                   *row = NULL;
+    floe_image converted = {0};
+    fl_img_resizer resizer = {0};
+    float *row = NULL;
 
     FL_TRY(fl_img_check(image, err));
     FL_TRY(check_layout(layout, err));

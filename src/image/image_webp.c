@@ -11,8 +11,8 @@
 
 static const struct {
     VP8StatusCode code;
-    floe_status   status;
-    const char   *text;
+    floe_status status;
+    const char *text;
 } failures[] = {
     {VP8_STATUS_OUT_OF_MEMORY, FLOE_ERR_MEMORY, "out of memory, decoding a WebP"},
     {VP8_STATUS_BITSTREAM_ERROR, FLOE_ERR_FORMAT, "damaged WebP: an error in the bit stream"},
@@ -31,8 +31,8 @@ static floe_status fail(VP8StatusCode code, floe_error *err)
 
 floe_status fl_img_webp_decode(floe_image *out, const fl_img_source *src, floe_error *err)
 {
-    floe_status       st = FLOE_OK;
-    floe_image        image = {0};
+    floe_status st = FLOE_OK;
+    floe_image image = {0};
     WebPDecoderConfig config;
 
     if (!WebPInitDecoderConfig(&config))

@@ -144,7 +144,8 @@ floe_status fl_tf_const_value(fl_tf_graph *g, const fl_tf_node *n, fl_tf_tensor 
 floe_status fl_tf_attr_set(fl_tf_graph *g, fl_tf_node *n, const char *name, fl_bytes encoded, floe_error *err);
 floe_status fl_tf_attr_set_type(fl_tf_graph *g, fl_tf_node *n, const char *name, int dtype, floe_error *err);
 void        fl_tf_attr_remove(fl_tf_node *n, const char *name);
-/* dtype and value, everything else and all inputs dropped: the node becomes this Const. data is copied into its encoding. */
+/* dtype and value, everything else and all inputs dropped: the node becomes this Const. data is copied into its
+ * encoding. */
 floe_status fl_tf_make_const(fl_tf_graph *g, fl_tf_node *n, const fl_tf_tensor *value, floe_error *err);
 
 #endif

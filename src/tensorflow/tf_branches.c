@@ -211,16 +211,22 @@ done:
     return st;
 }
 
-/* An output that is dead was asked for: nothing at inference computes it. */
+/* An output that is dead was asked for: nothing at inference computes it. If nobody asked, it is none. */
 static floe_status check_outputs(const folding *w, floe_error *err)
 {
-    const fl_tf_freezer *f = w->f;
+    fl_tf_freezer *f = w->f;
+    size_t kept = 0;
 
-    for (size_t i = 0; i < f->n_output; i++)
-        if (!input_alive(w, f->output[i].tensor))
+    for (size_t i = 0; i < f->n_output; i++) {
+        const bool alive = input_alive(w, f->output[i].tensor);
+        if (alive)
+            f->output[kept++] = f->output[i];
+        else if (!f->all_sinks || (kept == 0 && i + 1 == f->n_output))
             return fl_fail(err, FLOE_ERR_UNSUPPORTED,
                            "%s: output '%s' is in a branch that inference does not take (or depends on itself)",
                            f->graph->path, f->output[i].name);
+    }
+    f->n_output = kept;
     return FLOE_OK;
 }
 

@@ -289,10 +289,10 @@ floe_status fl_tf_check_frozen(fl_tf_freezer *f, floe_error *err)
         }
         const char *op = left_over(f, n);
         if (op && count++ < NAMED_MAX)
-            fl_put_format(&names, "\n  %s (%s)", n->name, op);
+            fl_put_format(&names, "%s%s (%s)", count > 1 ? ", " : " ", n->name, op);
     }
     if (count > NAMED_MAX)
-        fl_put_format(&names, "\n  and %zu more", count - NAMED_MAX);
+        fl_put_format(&names, " and %zu more", count - NAMED_MAX);
     fl_put_u8(&names, 0);
     if (count > 0)
         FL_FAIL(err, FLOE_ERR_UNSUPPORTED, "%s: %zu node%s cannot be frozen (functional loops, and conditions that are "

@@ -1,16 +1,17 @@
 /* tf_convert.c - the walk over a frozen GraphDef that gives the UFF graph.
  *
- * The walk is NVIDIA's, because it decides the order of the nodes in the file: a stack starts with the outputs; the node
- * on top is taken off and converted by the rule of its op, which adds one UFF node (or two, or none) and pushes the inputs
- * that it did not absorb, in order, so that the last input is visited next. An Identity in front of an input is skipped,
- * one of them: a chain of two leaves one, and an Identity that is itself an output stays. MarkOutput nodes come last.
+ * The walk is NVIDIA's, because it decides the order of the nodes in the file: a stack starts with the outputs; the
+ * node on top is taken off and converted by the rule of its op, which adds one UFF node (or two, or none) and pushes
+ * the inputs that it did not absorb, in order, so that the last input is visited next. An Identity in front of an input
+ * is skipped, one of them: a chain of two leaves one, and an Identity that is itself an output stays. MarkOutput nodes
+ * come last.
  *
  * Control inputs are dropped everywhere. NVIDIA's converter turns them into ordinary inputs wherever a rule happens to
  * pass all inputs on; they order side effects, which inference does not have, and as data they would only be wrong.
  *
- * Before the walk, one depth-first pass over the same edges finds what the outputs need and computes, inputs first, what
- * rules ask about: static shapes, how often a node is read, whether anybody reads an output past the first. Both passes
- * keep their stacks in memory of their own, so a chain of a million nodes, or a loop, does no harm.
+ * Before the walk, one depth-first pass over the same edges finds what the outputs need and computes, inputs first,
+ * what rules ask about: static shapes, how often a node is read, whether anybody reads an output past the first. Both
+ * passes keep their stacks in memory of their own, so a chain of a million nodes, or a loop, does no harm.
  *
  * Where the caller names no outputs, they are the nodes that nobody reads, Assert (and what only it reads) left out.
  */
@@ -64,8 +65,8 @@ floe_status fl_tfc_source_of(const fl_tfc *c, const fl_tf_node *n, size_t i, fl_
     }
     return FLOE_OK;
 missing:
-    return fl_fail(err, FLOE_ERR_FORMAT, "%s: node '%.200s': its input '%.200s' is not in the graph", c->tf->path, reader->name,
-                   i < reader->n_input ? reader->input[i] : "");
+    return fl_fail(err, FLOE_ERR_FORMAT, "%s: node '%.200s': its input '%.200s' is not in the graph", c->tf->path,
+                   reader->name, i < reader->n_input ? reader->input[i] : "");
 }
 
 bool fl_tfc_peek(const fl_tfc *c, const fl_tf_node *n, size_t i, fl_tfc_source *out)
@@ -104,7 +105,8 @@ floe_status fl_tfc_add(fl_tfc *c, fl_uff_node **out, const fl_tf_node *n, const 
     const floe_status st = fl_uff_add_node(c->uff, out, fl_tfc_id(c, n), operation, err);
 
     if (st == FLOE_ERR_ARGUMENT)
-        return fl_fail(err, st, "%s: two nodes would be called '%.200s' in the UFF graph", c->tf->path, fl_tfc_id(c, n));
+        return fl_fail(err, st, "%s: two nodes would be called '%.200s' in the UFF graph", c->tf->path,
+                       fl_tfc_id(c, n));
     if (st == FLOE_OK)
         fl_tfc_info_of(c, n)->converted = true;
     return st;
@@ -126,8 +128,8 @@ static floe_status free_id(fl_tfc *c, const char *base, const char **out, floe_e
     return id ? FLOE_OK : fl_fail_memory(err, strlen(base), "a node id");
 }
 
-floe_status fl_tfc_add_helper(fl_tfc *c, fl_uff_node **out, const fl_tf_node *n, const char *suffix, const char *operation,
-                              floe_error *err)
+floe_status fl_tfc_add_helper(fl_tfc *c, fl_uff_node **out, const fl_tf_node *n, const char *suffix,
+                              const char *operation, floe_error *err)
 {
     floe_status st = FLOE_OK;
     const char *id;
@@ -184,7 +186,8 @@ floe_status fl_tfc_set_text(fl_tfc *c, fl_uff_node *u, const char *key, const ch
     return fl_uff_set_field(c->uff, u, key, (fl_uff_data){.kind = FL_UFF_S, .u.s = value}, err);
 }
 
-floe_status fl_tfc_set_ints(fl_tfc *c, fl_uff_node *u, const char *key, const int64_t *value, size_t count, floe_error *err)
+floe_status fl_tfc_set_ints(fl_tfc *c, fl_uff_node *u, const char *key, const int64_t *value, size_t count,
+                            floe_error *err)
 {
     int64_t *copy = fl_arena_calloc(&c->uff->arena, count, sizeof *copy);
 
@@ -192,12 +195,14 @@ floe_status fl_tfc_set_ints(fl_tfc *c, fl_uff_node *u, const char *key, const in
         return fl_fail_memory(err, count * sizeof *copy, "a list");
     if (count > 0)
         memcpy(copy, value, count * sizeof *copy);
-    return fl_uff_set_field(c->uff, u, key, (fl_uff_data){.kind = FL_UFF_I_LIST, .count = count, .u.i_list = copy}, err);
+    return fl_uff_set_field(c->uff, u, key, (fl_uff_data){.kind = FL_UFF_I_LIST, .count = count, .u.i_list = copy},
+                            err);
 }
 
 floe_status fl_tfc_set_dtype(fl_tfc *c, fl_uff_node *u, const char *key, int tf_dtype, floe_error *err)
 {
-    return fl_uff_set_field(c->uff, u, key, (fl_uff_data){.kind = FL_UFF_DTYPE, .u.i = fl_uff_dtype_of_tf(tf_dtype)}, err);
+    return fl_uff_set_field(c->uff, u, key, (fl_uff_data){.kind = FL_UFF_DTYPE, .u.i = fl_uff_dtype_of_tf(tf_dtype)},
+                            err);
 }
 
 /* The list behind an order string: for each axis of the data its place in the canonical order (NC+, KC+). */
@@ -234,7 +239,8 @@ floe_status fl_tfc_set_orders(fl_tfc *c, fl_uff_node *u, const char *first, cons
             orders[i].order = fl_arena_memdup(&c->uff->arena, list, orders[i].count * sizeof *list);
             FL_NEED(orders[i].order, sizeof list, "orders", err);
         }
-        FL_TRY(fl_uff_set_data(c->uff, key, (fl_uff_data){.kind = FL_UFF_ORDERS_LIST, .count = count, .u.orders = orders}, err));
+        FL_TRY(fl_uff_set_data(c->uff, key,
+                               (fl_uff_data){.kind = FL_UFF_ORDERS_LIST, .count = count, .u.orders = orders}, err));
     }
     st = fl_uff_set_field(c->uff, u, "inputs_orders", (fl_uff_data){.kind = FL_UFF_REF, .u.s = key}, err);
 done:
@@ -253,8 +259,11 @@ static floe_status not_found(const fl_tfc *c, const char *name, floe_error *err)
             names[count++] = c->tf->node[i].name;
     const char *near = names ? fl_nearest_name(name, names, count) : NULL;
     fl_free(c->tf->env, names);
-    return fl_fail(err, FLOE_ERR_NOT_FOUND, "%s: '%.200s' was not found in the graph%s%.200s%s. The -l option lists its nodes.",
-                   c->tf->path, name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    if (near)
+        return fl_fail(err, FLOE_ERR_NOT_FOUND, "%s: '%.200s' was not found in the graph; did you mean '%.200s'? "
+                       "The -l option lists its nodes.", c->tf->path, name, near);
+    return fl_fail(err, FLOE_ERR_NOT_FOUND, "%s: '%.200s' was not found in the graph. The -l option lists its nodes.",
+                   c->tf->path, name);
 }
 
 /* "3" is the third node of the list that -l prints, "-1" the last one. */
@@ -302,7 +311,8 @@ static void count_readers(const fl_tfc *c, uint32_t *readers)
     }
 }
 
-/* Takes a node that nobody needs out of the counts, and with it whatever only it read. `queue` has room for all nodes. */
+/* Takes a node that nobody needs out of the counts, and with it whatever only it read. `queue` has room for all nodes.
+ */
 static void retire(const fl_tfc *c, size_t root, uint32_t *readers, uint32_t *queue)
 {
     size_t count = 0;
@@ -326,8 +336,8 @@ static void retire(const fl_tfc *c, size_t root, uint32_t *readers, uint32_t *qu
     }
 }
 
-/* Nodes that are there for their effect. NoOp only groups others: what it holds back by control inputs is an output all the
- * same, so its reads do not count. */
+/* Nodes that are there for their effect. NoOp only groups others: what it holds back by control inputs is an output all
+ * the same, so its reads do not count. */
 static floe_status find_unread(fl_tfc *c, uint32_t **out, floe_error *err)
 {
     static const char *const effects[] = {"SaveV2", "MergeV2Checkpoints", NULL};
@@ -416,8 +426,8 @@ static floe_status find_overrides(fl_tfc *c, floe_error *err)
         if (!n)
             return not_found(c, override->name, err);
         if (override->rank < 0 || override->rank > FL_TFC_RANK_MAX)
-            return fl_fail(err, FLOE_ERR_LIMIT, "input '%s': rank %d; at most %d is possible", override->name, override->rank,
-                           FL_TFC_RANK_MAX);
+            return fl_fail(err, FLOE_ERR_LIMIT, "input '%s': rank %d; at most %d is possible", override->name,
+                           override->rank, FL_TFC_RANK_MAX);
         fl_tfc_info_of(c, n)->override = override;
         fl_tfc_log(c, "Using input node %s", override->name);
     }
@@ -521,8 +531,8 @@ static floe_status convert_node(fl_tfc *c, const fl_tf_node *n, floe_error *err)
         FL_TRY(fl_tfc_source_of(c, n, i, &in[i], err));
     const fl_tfc_row *op = fl_tfc_find_op(n->op);
     if (op && n_in < op->min_in)
-        FL_FAIL(err, FLOE_ERR_FORMAT, "%s: node '%.200s' (%s): %zu inputs, expected %zu", c->tf->path, n->name, n->op, n_in,
-                op->min_in);
+        FL_FAIL(err, FLOE_ERR_FORMAT, "%s: node '%.200s' (%s): %zu inputs, expected %zu", c->tf->path, n->name, n->op,
+                n_in, op->min_in);
     if (c->options->debug)
         fl_log(c->tf->env, FLOE_SEVERITY_VERBOSE, "DEBUG: converting %s (%s), %zu inputs", n->name, n->op, n_in);
     st = op ? op->rule(c, op, n, in, n_in, err) : fl_tfc_custom(c, n, in, n_in, NULL, err);

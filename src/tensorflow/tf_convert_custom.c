@@ -20,7 +20,8 @@
 
 /* ---- inputs */
 
-static floe_status add_input_node(fl_tfc *c, const fl_tf_node *n, int dtype, const int64_t *dim, int rank, floe_error *err)
+static floe_status add_input_node(fl_tfc *c, const fl_tf_node *n, int dtype, const int64_t *dim, int rank,
+                                  floe_error *err)
 {
     floe_status st = FLOE_OK;
     fl_uff_node *u;
@@ -253,10 +254,11 @@ static floe_status set_types(fl_tfc *c, fl_uff_node *u, const char *key, int64_t
         value[i] = fl_uff_dtype_of_tf((int)numbers[i]);
         hidden |= value[i] == FL_UFF_OTHER;
     }
-    FL_TRY(fl_uff_set_field(c->uff, u, key, (fl_uff_data){.kind = FL_UFF_DTYPE_LIST, .count = count, .u.i_list = value}, err));
+    FL_TRY(fl_uff_set_field(c->uff, u, key, (fl_uff_data){.kind = FL_UFF_DTYPE_LIST, .count = count, .u.i_list = value},
+                            err));
     if (hidden)
-        FL_TRY(fl_uff_set_extra(c->uff, u, key, (fl_uff_data){.kind = FL_UFF_I_LIST, .count = count, .u.i_list = numbers},
-                                err));
+        FL_TRY(fl_uff_set_extra(c->uff, u, key,
+                                (fl_uff_data){.kind = FL_UFF_I_LIST, .count = count, .u.i_list = numbers}, err));
 done:
     return st;
 }
@@ -331,8 +333,8 @@ static floe_status set_attr(fl_tfc *c, fl_uff_node *u, const fl_tf_attr *attr, f
     return FLOE_OK;
 }
 
-/* The type of the node's result where an attribute of its own names it and readers cannot take it from the fields: a type
- * without a UFF number, or the 64-bit choice of ops whose core form gives 32 bits. */
+/* The type of the node's result where an attribute of its own names it and readers cannot take it from the fields: a
+ * type without a UFF number, or the 64-bit choice of ops whose core form gives 32 bits. */
 static int result_type(const fl_tf_node *n)
 {
     static const struct {
@@ -387,7 +389,8 @@ floe_status fl_tfc_custom(fl_tfc *c, const fl_tf_node *n, const fl_tfc_source *i
 
     if (!why)
         fl_tfc_log(c, "Warning: No conversion function registered for layer: %s yet.", n->op);
-    fl_tfc_log(c, "Converting %s as custom op: %s%s%s%s", n->name, n->op, why ? " (" : "", why ? why : "", why ? ")" : "");
+    fl_tfc_log(c, "Converting %s as custom op: %s%s%s%s", n->name, n->op, why ? " (" : "", why ? why : "",
+               why ? ")" : "");
     const char *operation = fl_arena_printf(&c->scratch, "_%s", n->op);
     FL_NEED(operation, strlen(n->op), "an operation", err);
     FL_TRY(fl_tfc_mark_custom(c, err));

@@ -8,8 +8,8 @@
  * The caller may bind one tensor to an assumed shape. Evaluating twice under different assumptions tells how a result
  * depends on the shape without any algebra: that is how patterns are proven (tf_convert_patterns.c).
  *
- * Recursion is bounded in depth, and in total steps too, because a graph in which every node reads its predecessor twice
- * has paths without number.
+ * Recursion is bounded in depth, and in total steps too, because a graph in which every node reads its predecessor
+ * twice has paths without number.
  */
 #include "tf_convert_internal.h"
 
@@ -73,7 +73,8 @@ static bool eval_const(eval *e, const fl_tf_node *n, ints *out)
     const fl_tfc_shape *shape = &fl_tfc_info_of(e->c, n)->shape;
     const fl_tf_tensor *value;
 
-    if (shape->rank < 0 || !shape_ints(out, shape->rank, shape->rank > 0 ? shape->dim[0] : 1, shape->rank > 1 ? shape->dim[1] : 1))
+    if (shape->rank < 0 ||
+        !shape_ints(out, shape->rank, shape->rank > 0 ? shape->dim[0] : 1, shape->rank > 1 ? shape->dim[1] : 1))
         return false;
     if (fl_tfc_value(e->c, n, &value, NULL) != FLOE_OK || value->count != out->count)
         return false;
@@ -191,7 +192,8 @@ static bool eval_reshape(eval *e, const fl_tf_node *n, ints *out)
     int64_t known = 1;
     int wildcard = -1;
 
-    if (!eval_input(e, n, 0, out) || !eval_input(e, n, 1, &target) || target.rank > 1 || target.count > 2 || !all_known(&target))
+    if (!eval_input(e, n, 0, out) || !eval_input(e, n, 1, &target) || target.rank > 1 || target.count > 2 ||
+        !all_known(&target))
         return false;
     for (int i = 0; i < target.count; i++) {
         if (target.v[i] == -1)
@@ -272,8 +274,14 @@ static bool eval_sub(eval *e, const fl_tf_node *n, ints *out) { return eval_elem
 static bool eval_mul(eval *e, const fl_tf_node *n, ints *out) { return eval_elementwise(e, n, multiply, out); }
 static bool eval_max(eval *e, const fl_tf_node *n, ints *out) { return eval_elementwise(e, n, larger, out); }
 static bool eval_min(eval *e, const fl_tf_node *n, ints *out) { return eval_elementwise(e, n, smaller, out); }
-static bool eval_floor_div(eval *e, const fl_tf_node *n, ints *out) { return eval_elementwise(e, n, floor_divide, out); }
-static bool eval_floor_mod(eval *e, const fl_tf_node *n, ints *out) { return eval_elementwise(e, n, floor_modulo, out); }
+static bool eval_floor_div(eval *e, const fl_tf_node *n, ints *out)
+{
+    return eval_elementwise(e, n, floor_divide, out);
+}
+static bool eval_floor_mod(eval *e, const fl_tf_node *n, ints *out)
+{
+    return eval_elementwise(e, n, floor_modulo, out);
+}
 
 /* A vector over its one axis. */
 static bool eval_reduction(eval *e, const fl_tf_node *n, arithmetic fn, int64_t start, ints *out)
@@ -335,7 +343,8 @@ static bool eval_concat(eval *e, const fl_tf_node *n, ints *out)
         memcpy(out->v + at, part.v, (size_t)part.count * sizeof *part.v);
         at += part.count;
     }
-    return (axis == 0 || axis == -first.rank) && shape_ints(out, first.rank, first.dim[1] ? at / first.dim[1] : 0, first.dim[1]);
+    return (axis == 0 || axis == -first.rank) &&
+           shape_ints(out, first.rank, first.dim[1] ? at / first.dim[1] : 0, first.dim[1]);
 }
 
 typedef struct cut { /* of one axis */
@@ -395,15 +404,16 @@ static bool eval_strided_slice(eval *e, const fl_tf_node *n, ints *out)
 
     if (fl_tf_attr_int(n, "ellipsis_mask", 0) != 0 || fl_tf_attr_int(n, "new_axis_mask", 0) != 0)
         return false;
-    if (!eval_input(e, n, 0, &a) || !eval_input(e, n, 1, &begin) || !eval_input(e, n, 2, &end) || !eval_input(e, n, 3, &step))
+    if (!eval_input(e, n, 0, &a) || !eval_input(e, n, 1, &begin) || !eval_input(e, n, 2, &end) ||
+        !eval_input(e, n, 3, &step))
         return false;
     if (begin.rank != 1 || begin.count > a.rank || end.count != begin.count || step.count != begin.count ||
         !all_known(&begin) || !all_known(&end) || !all_known(&step))
         return false;
     for (int i = 0; i < a.rank; i++) {
         cuts[i].count = a.dim[i];
-        if (i < begin.count && !strided_cut(a.dim[i], begin.v[i], end.v[i], step.v[i], no_begin >> i & 1, no_end >> i & 1,
-                                            shrink >> i & 1, &cuts[i]))
+        if (i < begin.count && !strided_cut(a.dim[i], begin.v[i], end.v[i], step.v[i], no_begin >> i & 1,
+                                            no_end >> i & 1, shrink >> i & 1, &cuts[i]))
             return false;
     }
     return take(&a, cuts, out);
@@ -414,8 +424,8 @@ static bool eval_slice(eval *e, const fl_tf_node *n, ints *out)
     ints a, begin, size;
     cut cuts[2] = {{0, 1, 1, false}, {0, 1, 1, false}};
 
-    if (!eval_input(e, n, 0, &a) || !eval_input(e, n, 1, &begin) || !eval_input(e, n, 2, &size) || begin.count != a.rank ||
-        size.count != a.rank || a.rank == 0 || !all_known(&begin) || !all_known(&size))
+    if (!eval_input(e, n, 0, &a) || !eval_input(e, n, 1, &begin) || !eval_input(e, n, 2, &size) ||
+        begin.count != a.rank || size.count != a.rank || a.rank == 0 || !all_known(&begin) || !all_known(&size))
         return false;
     for (int i = 0; i < a.rank; i++) {
         const int64_t first = begin.v[i], left = a.dim[i] - first;
@@ -432,7 +442,8 @@ static bool eval_gather(eval *e, const fl_tf_node *n, ints *out)
     ints a, indices;
     int64_t axis = 0;
 
-    if (!eval_input(e, n, 0, &a) || !eval_input(e, n, 1, &indices) || a.rank != 1 || fl_tf_attr_int(n, "batch_dims", 0) != 0)
+    if (!eval_input(e, n, 0, &a) || !eval_input(e, n, 1, &indices) || a.rank != 1 ||
+        fl_tf_attr_int(n, "batch_dims", 0) != 0)
         return false;
     if (fl_tfc_data_inputs(n) > 2 && (!eval_scalar(e, n, 2, &axis) || (axis != 0 && axis != -1)))
         return false;

@@ -2,6 +2,7 @@
  *
  *   tf_convert.c           the walk from the outputs, and what it needs before it starts
  *   tf_convert_ops.c       one rule for each TensorFlow operation that core UFF has a word for
+ *   tf_convert_conv.c      the same for convolutions and pools
  *   tf_convert_custom.c    constants, and custom operations with their attributes for everything else
  *   tf_convert_patterns.c  several TensorFlow nodes that are one UFF node: dilated convolution, softmax, flatten
  *   tf_convert_shapes.c    static shapes, as far as they are known
@@ -73,15 +74,16 @@ const char *fl_tfc_id(const fl_tfc *c, const fl_tf_node *n); /* its id in the UF
 /* ---- emitting (tf_convert.c) */
 floe_status fl_tfc_add(fl_tfc *c, fl_uff_node **out, const fl_tf_node *n, const char *operation, floe_error *err);
 /* A node that TensorFlow's graph does not have: "<name of n>/<suffix>", made unique. */
-floe_status fl_tfc_add_helper(fl_tfc *c, fl_uff_node **out, const fl_tf_node *n, const char *suffix, const char *operation,
-                              floe_error *err);
+floe_status fl_tfc_add_helper(fl_tfc *c, fl_uff_node **out, const fl_tf_node *n, const char *suffix,
+                              const char *operation, floe_error *err);
 /* An input, whose node will be converted too. */
 floe_status fl_tfc_read(fl_tfc *c, fl_uff_node *u, fl_tfc_source source, floe_error *err);
 floe_status fl_tfc_set_int(fl_tfc *c, fl_uff_node *u, const char *key, int64_t value, floe_error *err);
 floe_status fl_tfc_set_double(fl_tfc *c, fl_uff_node *u, const char *key, double value, floe_error *err);
 floe_status fl_tfc_set_bool(fl_tfc *c, fl_uff_node *u, const char *key, bool value, floe_error *err);
 floe_status fl_tfc_set_text(fl_tfc *c, fl_uff_node *u, const char *key, const char *value, floe_error *err);
-floe_status fl_tfc_set_ints(fl_tfc *c, fl_uff_node *u, const char *key, const int64_t *value, size_t count, floe_error *err);
+floe_status fl_tfc_set_ints(fl_tfc *c, fl_uff_node *u, const char *key, const int64_t *value, size_t count,
+                            floe_error *err);
 floe_status fl_tfc_set_dtype(fl_tfc *c, fl_uff_node *u, const char *key, int tf_dtype, floe_error *err);
 /* inputs_orders: one or two order strings such as "N+C" and "+CK". */
 floe_status fl_tfc_set_orders(fl_tfc *c, fl_uff_node *u, const char *first, const char *second, floe_error *err);
@@ -98,6 +100,20 @@ struct fl_tfc_row {
     const char *uff;  /* operation */
     const char *func; /* its field func, or whatever the rule takes it for */
 };
+
+#define FL_TFC_RULE(name)                                                                                           \
+    floe_status name(fl_tfc *c, const fl_tfc_row *op, const fl_tf_node *n, const fl_tfc_source *in, size_t n_in, \
+                     floe_error *err)
+FL_TFC_RULE(fl_tfc_rule_conv);
+FL_TFC_RULE(fl_tfc_rule_conv_transpose);
+FL_TFC_RULE(fl_tfc_rule_pool);
+
+/* A node with these inputs, which will be converted too. */
+floe_status fl_tfc_add_reading(fl_tfc *c, fl_uff_node **out, const fl_tf_node *n, const char *operation,
+                               const fl_tfc_source *in, size_t n_in, floe_error *err);
+/* data_format; false when it is neither NHWC (also when left out) nor NCHW. */
+bool        fl_tfc_read_format(fl_tfc *c, const fl_tf_node *n, bool *nchw);
+const char *fl_tfc_data_order(bool nchw);
 
 const fl_tfc_row *fl_tfc_find_op(const char *op); /* NULL: always custom */
 floe_status fl_tfc_input(fl_tfc *c, const fl_tf_node *n, floe_error *err); /* Placeholder or override */
@@ -127,11 +143,12 @@ floe_status fl_tfc_conv_read(fl_tfc *c, const fl_tf_node *n, fl_tfc_conv *out, f
 void        fl_tfc_conv_check_kernel(const fl_tfc *c, fl_tfc_conv *conv, fl_tfc_source data, fl_tfc_source kernel);
 bool        fl_tfc_conv_is_symmetric(const fl_tfc_conv *conv);
 /* Fields of a core Conv; pads must be symmetric. */
-floe_status fl_tfc_conv_fields(fl_tfc *c, fl_uff_node *u, const fl_tfc_conv *conv, fl_tfc_source kernel, floe_error *err);
+floe_status fl_tfc_conv_fields(fl_tfc *c, fl_uff_node *u, const fl_tfc_conv *conv, fl_tfc_source kernel,
+                               floe_error *err);
 
 /* ---- patterns: *done tells whether one was found and emitted */
-floe_status fl_tfc_dilated(fl_tfc *c, const fl_tf_node *batch_to_space, const fl_tfc_source *in, size_t n_in, bool *done,
-                           floe_error *err);
+floe_status fl_tfc_dilated(fl_tfc *c, const fl_tf_node *batch_to_space, const fl_tfc_source *in, size_t n_in,
+                           bool *done, floe_error *err);
 floe_status fl_tfc_softmax_node(fl_tfc *c, const fl_tf_node *n, fl_tfc_source x, floe_error *err); /* the plain one */
 floe_status fl_tfc_softmax(fl_tfc *c, const fl_tf_node *reshape, const fl_tfc_source *in, bool *done, floe_error *err);
 /* Whether the Reshape keeps axis 0 and flattens the rest, for every input it can get. */

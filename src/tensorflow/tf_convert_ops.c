@@ -1,13 +1,9 @@
-/* tf_convert_ops.c - one rule for each TensorFlow operation that core UFF has a word for.
+/* tf_convert_ops.c - one rule for each TensorFlow operation that core UFF has a word for (windows: tf_convert_conv.c).
  *
  * The table at the end is the specification: op, rule, least number of inputs, UFF operation, its `func`. Rules keep
  * NVIDIA's form to the byte wherever it says what TensorFlow means. Where it would not, the node becomes a custom
  * operation with all its attributes (fl_tfc_custom) and the reason goes to the log:
  *
- *   Conv2D, Depthwise   explicit padding that is not symmetric; strides or dilations over batch or channels; kernels
- *                       thinner than the data (groups), which a core Conv would need number_groups for, and there that
- *                       number already tells depthwise convolutions; a depthwise kernel of unknown shape
- *   Pool                explicit padding: core UFF has one padding for both functions and does not say what max pads with
  *   BiasAdd             a computed bias; NCHW where the rank is not known to be 4 (the bias must lie along axis 1, and
  *                       [C,1,1] does that for rank 4 only)
  *   FusedBatchNorm*     training mode, which is also what a stripped is_training means; outputs past the first in use
@@ -16,9 +12,6 @@
  *
  * and these differ in the core form itself:
  *
- *   Pad       is absorbed by a convolution with VALID padding when it pads rows and columns alike at both ends and
- *             nothing else. Never by a pool: the maximum would see zeros that core UFF's padding does not have, and the
- *             average would count them, where core UFF divides by the cells inside only.
  *   LRN       NVIDIA writes the order NC+, but TensorFlow's LRN is NHWC: N+C.
  *   Pow       NVIDIA writes a Unary that its own checker refuses: Binary.
  *   Concat    (the old one, axis first) NVIDIA makes custom; it is a core Concat.
@@ -28,14 +21,11 @@
 
 #include <string.h>
 
-#define RULE(name)                                                                                                   \
-    static floe_status name(fl_tfc *c, const fl_tfc_row *op, const fl_tf_node *n, const fl_tfc_source *in, size_t n_in, \
-                            floe_error *err)
+#define RULE(name) static FL_TFC_RULE(name)
 
 /* ---- what rules share */
 
-/* "NHWC" or "NCHW" (true); anything else is not ours. */
-static bool read_format(fl_tfc *c, const fl_tf_node *n, bool *nchw)
+bool fl_tfc_read_format(fl_tfc *c, const fl_tf_node *n, bool *nchw)
 {
     const char *format = fl_tf_attr_string(c->tf, n, "data_format");
 
@@ -43,26 +33,13 @@ static bool read_format(fl_tfc *c, const fl_tf_node *n, bool *nchw)
     return !format || *nchw || strcmp(format, "NHWC") == 0;
 }
 
-static const char *data_order(bool nchw)
+const char *fl_tfc_data_order(bool nchw)
 {
     return nchw ? "NC+" : "N+C";
 }
 
-/* Height and width of a list of four in the order of data_format; false when there are not four, or batch or channels
- * are not 1. */
-static bool spatial_pair(const int64_t *list, size_t count, bool nchw, int64_t out[2])
-{
-    const int h = nchw ? 2 : 1, channel = nchw ? 1 : 3;
-
-    if (count != 4 || list[0] != 1 || list[channel] != 1)
-        return false;
-    out[0] = list[h];
-    out[1] = list[h + 1];
-    return true;
-}
-
-static floe_status add_with_inputs(fl_tfc *c, fl_uff_node **out, const fl_tf_node *n, const char *operation,
-                                   const fl_tfc_source *in, size_t n_in, floe_error *err)
+floe_status fl_tfc_add_reading(fl_tfc *c, fl_uff_node **out, const fl_tf_node *n, const char *operation,
+                               const fl_tfc_source *in, size_t n_in, floe_error *err)
 {
     floe_status st = FLOE_OK;
 
@@ -94,7 +71,7 @@ RULE(rule_plain)
     fl_uff_node *u;
 
     (void)n_in;
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, op->min_in, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, op->uff, in, op->min_in, err));
     if (op->func)
         FL_TRY(fl_tfc_set_text(c, u, "func", op->func, err));
 done:
@@ -107,7 +84,7 @@ RULE(rule_shape)
     fl_uff_node *u;
 
     (void)n_in;
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 1, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, op->uff, in, 1, err));
     if (fl_tf_attr_type(n, "out_type", FL_TF_INT32) == FL_TF_INT64)
         u->tf_dtype = FL_TF_INT64;
 done:
@@ -120,20 +97,20 @@ RULE(rule_leaky_relu)
     fl_uff_node *u;
 
     (void)n_in;
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 1, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, op->uff, in, 1, err));
     FL_TRY(fl_tfc_set_double(c, u, "alpha", (double)fl_tf_attr_float(n, "alpha", 0.2f), err));
 done:
     return st;
 }
 
-/* TensorFlow's softmax runs over the last axis. Core UFF: the C axis of the order, which is the last one of N+C; axis is
- * 0 in every file that NVIDIA's converter wrote and has no meaning. */
+/* TensorFlow's softmax runs over the last axis. Core UFF: the C axis of the order, which is the last one of N+C; axis
+ * is 0 in every file that NVIDIA's converter wrote and has no meaning. */
 floe_status fl_tfc_softmax_node(fl_tfc *c, const fl_tf_node *n, fl_tfc_source x, floe_error *err)
 {
     floe_status st = FLOE_OK;
     fl_uff_node *u;
 
-    FL_TRY(add_with_inputs(c, &u, n, "Softmax", &x, 1, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, "Softmax", &x, 1, err));
     FL_TRY(fl_tfc_set_int(c, u, "axis", 0, err));
     FL_TRY(fl_tfc_set_orders(c, u, "N+C", NULL, err));
 done:
@@ -173,7 +150,7 @@ RULE(rule_bias_add)
     bool nchw;
     fl_uff_node *u;
 
-    if (!read_format(c, n, &nchw))
+    if (!fl_tfc_read_format(c, n, &nchw))
         why = "data_format";
     else if (!fl_tfc_is(c, bias, "Const") || info->shape.rank != 1)
         why = "the bias is no constant vector";
@@ -196,200 +173,6 @@ done:
     return st;
 }
 
-/* ---- convolution */
-
-/* The amounts of padding EXPLICIT: pairs in the order of data_format, nothing for batch and channels. */
-static bool read_explicit(const int64_t *pads, size_t count, fl_tfc_conv *conv)
-{
-    const size_t at = conv->nchw ? 4 : 2;
-
-    if (count != 8)
-        return false;
-    for (size_t i = 0; i < 8; i++)
-        if (pads[i] < 0 || (pads[i] != 0 && (i < at || i >= at + 4)))
-            return false;
-    memcpy(conv->pad, pads + at, sizeof conv->pad);
-    return true;
-}
-
-floe_status fl_tfc_conv_read(fl_tfc *c, const fl_tf_node *n, fl_tfc_conv *out, floe_error *err)
-{
-    floe_status st = FLOE_OK;
-    int64_t *strides, *dilations, *pads;
-    size_t n_strides, n_dilations, n_pads;
-
-    *out = (fl_tfc_conv){.dilation = {1, 1}, .depthwise = strcmp(n->op, "DepthwiseConv2dNative") == 0};
-    FL_TRY(fl_tf_attr_ints(c->tf, n, "strides", &strides, &n_strides, err));
-    FL_TRY(fl_tf_attr_ints(c->tf, n, "dilations", &dilations, &n_dilations, err));
-    FL_TRY(fl_tf_attr_ints(c->tf, n, "explicit_paddings", &pads, &n_pads, err));
-    const char *padding = fl_tf_attr_string(c->tf, n, "padding");
-    out->has_dilation = n_dilations > 0;
-    out->same = padding && strcmp(padding, "SAME") == 0;
-    out->has_pad = padding && strcmp(padding, "EXPLICIT") == 0;
-    if (!read_format(c, n, &out->nchw))
-        out->why_not = "data_format";
-    else if (!padding || (!out->same && !out->has_pad && strcmp(padding, "VALID") != 0))
-        out->why_not = "padding";
-    else if (!spatial_pair(strides, n_strides, out->nchw, out->stride))
-        out->why_not = "strides over batch or channels";
-    else if (out->has_dilation && !spatial_pair(dilations, n_dilations, out->nchw, out->dilation))
-        out->why_not = "dilations over batch or channels";
-    else if (out->has_pad && !read_explicit(pads, n_pads, out))
-        out->why_not = "padding of batch or channels";
-done:
-    return st;
-}
-
-void fl_tfc_conv_check_kernel(const fl_tfc *c, fl_tfc_conv *conv, fl_tfc_source data, fl_tfc_source kernel)
-{
-    const fl_tfc_shape *x = fl_tfc_shape_of(c, data), *k = fl_tfc_shape_of(c, kernel);
-    const int64_t channels = x->rank == 4 ? x->dim[conv->nchw ? 1 : 3] : -1, depth = k->rank == 4 ? k->dim[2] : -1;
-
-    if (conv->why_not)
-        return;
-    if (conv->depthwise && depth < 0)
-        conv->why_not = "the kernel's shape is not known";
-    else if (!conv->depthwise && channels >= 0 && depth >= 0 && channels != depth)
-        conv->why_not = "groups";
-}
-
-bool fl_tfc_conv_is_symmetric(const fl_tfc_conv *conv)
-{
-    return conv->pad[0] == conv->pad[1] && conv->pad[2] == conv->pad[3];
-}
-
-floe_status fl_tfc_conv_fields(fl_tfc *c, fl_uff_node *u, const fl_tfc_conv *conv, fl_tfc_source kernel, floe_error *err)
-{
-    floe_status st = FLOE_OK;
-    const int64_t pads[2] = {conv->pad[0], conv->pad[2]};
-
-    FL_TRY(fl_tfc_set_orders(c, u, data_order(conv->nchw), "+CK", err));
-    FL_TRY(fl_tfc_set_ints(c, u, "strides", conv->stride, 2, err));
-    if (conv->has_dilation)
-        FL_TRY(fl_tfc_set_ints(c, u, "dilation", conv->dilation, 2, err));
-    if (conv->same)
-        FL_TRY(fl_tfc_set_text(c, u, "implicit_padding", "same", err));
-    if (conv->has_pad)
-        FL_TRY(fl_tfc_set_ints(c, u, "padding", pads, 2, err));
-    if (conv->depthwise)
-        FL_TRY(fl_tfc_set_int(c, u, "number_groups", fl_tfc_shape_of(c, kernel)->dim[2], err));
-done:
-    return st;
-}
-
-/* A Pad in front that the convolution can do itself: its pads go to conv, its input to *x. */
-static bool absorb_pad(fl_tfc *c, fl_tfc_conv *conv, fl_tfc_source *x)
-{
-    const int h = conv->nchw ? 2 : 1;
-    fl_tfc_source from, amounts;
-    fl_tfc_ints pads;
-
-    if (conv->same || conv->has_pad || x->port != 0 || !fl_tfc_is(c, x->node, "Pad") || fl_tfc_data_inputs(x->node) < 2)
-        return false;
-    if (fl_tfc_source_of(c, x->node, 0, &from, NULL) != FLOE_OK || fl_tfc_source_of(c, x->node, 1, &amounts, NULL) != FLOE_OK)
-        return false;
-    if (!fl_tfc_is(c, amounts.node, "Const") || !fl_tfc_constants(c, amounts, &pads) || pads.rank != 2 || pads.dim[0] != 4 ||
-        pads.dim[1] != 2)
-        return false;
-    for (int i = 0; i < 4; i++)
-        if (pads.v[2 * i] != pads.v[2 * i + 1] || pads.v[2 * i] < 0 || (i != h && i != h + 1 && pads.v[2 * i] != 0))
-            return false;
-    conv->has_pad = true;
-    memcpy(conv->pad, pads.v + (ptrdiff_t)2 * h, sizeof conv->pad);
-    *x = from;
-    return true;
-}
-
-RULE(rule_conv)
-{
-    floe_status st = FLOE_OK;
-    fl_tfc_source own[2] = {in[0], in[1]};
-    fl_tfc_conv conv;
-    fl_uff_node *u;
-
-    FL_TRY(fl_tfc_conv_read(c, n, &conv, err));
-    fl_tfc_conv_check_kernel(c, &conv, in[0], in[1]);
-    if (!conv.why_not && !fl_tfc_conv_is_symmetric(&conv))
-        conv.why_not = "asymmetric padding";
-    if (conv.why_not) {
-        st = fl_tfc_custom(c, n, in, n_in, conv.why_not, err);
-        goto done;
-    }
-    absorb_pad(c, &conv, &own[0]);
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, own, 2, err));
-    FL_TRY(fl_tfc_conv_fields(c, u, &conv, own[1], err));
-done:
-    return st;
-}
-
-/* The gradient of a convolution with respect to its input; UFF's inputs are data, kernel, shape of the result. */
-RULE(rule_conv_transpose)
-{
-    floe_status st = FLOE_OK;
-    const fl_tfc_source own[3] = {in[2], in[1], in[0]}; /* TensorFlow: shape of the result, kernel, data */
-    const fl_tfc_shape *x = fl_tfc_shape_of(c, in[2]), *kernel = fl_tfc_shape_of(c, in[1]);
-    fl_tfc_conv conv;
-    fl_tfc_ints sizes;
-    fl_uff_node *u;
-
-    FL_TRY(fl_tfc_conv_read(c, n, &conv, err));
-    const char *why = conv.why_not;
-    const int64_t channels = x->rank == 4 ? x->dim[conv.nchw ? 1 : 3] : -1;
-    if (!why && conv.has_pad)
-        why = "explicit padding";
-    else if (!why && (conv.dilation[0] != 1 || conv.dilation[1] != 1))
-        why = "dilation";
-    else if (!why && kernel->rank == 4 && kernel->dim[3] >= 0 && channels >= 0 && channels != kernel->dim[3])
-        why = "groups";
-    else if (!why && fl_tfc_eval(c, in[0], NULL, &sizes) && sizes.count != 4)
-        why = "the shape of the result has no batch and channels";
-    if (why) {
-        st = fl_tfc_custom(c, n, in, n_in, why, err);
-        goto done;
-    }
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, own, 3, err));
-    FL_TRY(fl_tfc_set_orders(c, u, data_order(conv.nchw), "+KC", err));
-    FL_TRY(fl_tfc_set_ints(c, u, "strides", conv.stride, 2, err));
-    if (conv.same)
-        FL_TRY(fl_tfc_set_text(c, u, "implicit_padding", "same", err));
-done:
-    return st;
-}
-
-RULE(rule_pool)
-{
-    floe_status st = FLOE_OK;
-    int64_t *kernel, *strides, kernel_hw[2], strides_hw[2];
-    size_t n_kernel, n_strides;
-    const char *why = NULL;
-    bool nchw;
-    fl_uff_node *u;
-
-    FL_TRY(fl_tf_attr_ints(c->tf, n, "ksize", &kernel, &n_kernel, err));
-    FL_TRY(fl_tf_attr_ints(c->tf, n, "strides", &strides, &n_strides, err));
-    const char *padding = fl_tf_attr_string(c->tf, n, "padding");
-    const bool same = padding && strcmp(padding, "SAME") == 0;
-    if (!read_format(c, n, &nchw))
-        why = "data_format";
-    else if (!padding || (!same && strcmp(padding, "VALID") != 0))
-        why = "explicit padding";
-    else if (!spatial_pair(kernel, n_kernel, nchw, kernel_hw) || !spatial_pair(strides, n_strides, nchw, strides_hw))
-        why = "a window over batch or channels";
-    if (why) {
-        st = fl_tfc_custom(c, n, in, n_in, why, err);
-        goto done;
-    }
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 1, err));
-    FL_TRY(fl_tfc_set_orders(c, u, data_order(nchw), NULL, err));
-    FL_TRY(fl_tfc_set_text(c, u, "func", op->func, err));
-    FL_TRY(fl_tfc_set_ints(c, u, "kernel", kernel_hw, 2, err));
-    FL_TRY(fl_tfc_set_ints(c, u, "strides", strides_hw, 2, err));
-    if (same)
-        FL_TRY(fl_tfc_set_text(c, u, "implicit_padding", "same", err));
-done:
-    return st;
-}
-
 /* ---- matrix product and normalisation */
 
 RULE(rule_matmul)
@@ -398,7 +181,7 @@ RULE(rule_matmul)
     fl_uff_node *u;
 
     (void)n_in;
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 2, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, op->uff, in, 2, err));
     FL_TRY(fl_tfc_set_orders(c, u, fl_tf_attr_bool(n, "transpose_a", false) ? "CN" : "NC",
                              fl_tf_attr_bool(n, "transpose_b", false) ? "KC" : "CK", err));
 done:
@@ -412,7 +195,7 @@ RULE(rule_batch_norm)
     bool nchw;
     fl_uff_node *u;
 
-    if (!read_format(c, n, &nchw))
+    if (!fl_tfc_read_format(c, n, &nchw))
         why = "data_format";
     else if (fl_tf_attr_bool(n, "is_training", true))
         why = "training mode";
@@ -422,8 +205,8 @@ RULE(rule_batch_norm)
         st = fl_tfc_custom(c, n, in, n_in, why, err);
         goto done;
     }
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 5, err));
-    FL_TRY(fl_tfc_set_orders(c, u, data_order(nchw), NULL, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, op->uff, in, 5, err));
+    FL_TRY(fl_tfc_set_orders(c, u, fl_tfc_data_order(nchw), NULL, err));
     FL_TRY(fl_tfc_set_double(c, u, "epsilon", (double)fl_tf_attr_float(n, "epsilon", 0.0001f), err));
 done:
     return st;
@@ -435,7 +218,7 @@ RULE(rule_lrn)
     fl_uff_node *u;
 
     (void)n_in;
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 1, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, op->uff, in, 1, err));
     FL_TRY(fl_tfc_set_orders(c, u, "N+C", NULL, err));
     FL_TRY(fl_tfc_set_int(c, u, "window_size", fl_tf_attr_int(n, "depth_radius", 5), err));
     FL_TRY(fl_tfc_set_double(c, u, "alpha", (double)fl_tf_attr_float(n, "alpha", 1.0f), err));
@@ -480,7 +263,7 @@ RULE(rule_reshape)
     const bool flatten = is_called_flatten(n->name) && fl_tfc_is_flatten(c, in);
     if (flatten && c->options->debug)
         fl_log(c->tf->env, FLOE_SEVERITY_VERBOSE, "DEBUG: convert reshape to flatten node");
-    FL_TRY(add_with_inputs(c, &u, n, flatten ? "Flatten" : op->uff, in, flatten ? 1 : 2, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, flatten ? "Flatten" : op->uff, in, flatten ? 1 : 2, err));
 done:
     return st;
 }
@@ -491,7 +274,7 @@ RULE(rule_pack)
     floe_status st = FLOE_OK;
     fl_uff_node *u;
 
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, n_in, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, op->uff, in, n_in, err));
     FL_TRY(fl_tfc_set_int(c, u, "axis", fl_tf_attr_int(n, "axis", 0), err));
 done:
     return st;
@@ -507,8 +290,8 @@ static bool one_constant(fl_tfc *c, fl_tfc_source source, int64_t *out)
     return true;
 }
 
-/* The axis is the last input (ConcatV2, ExpandDims, ArgMax, ArgMin) or, with func "first", the first one (Concat); nodes made
- * by graphsurgeon have ConcatV2's as an attribute. */
+/* The axis is the last input (ConcatV2, ExpandDims, ArgMax, ArgMin) or, with func "first", the first one (Concat);
+ * nodes made by graphsurgeon have ConcatV2's as an attribute. */
 RULE(rule_axis)
 {
     floe_status st = FLOE_OK;
@@ -518,7 +301,8 @@ RULE(rule_axis)
     int64_t axis;
     fl_uff_node *u;
 
-    if (strcmp(n->op, "ConcatV2") == 0 && fl_tf_attr_find(n, "axis", &attr) && fl_tf_attr_kind_of(attr) == FL_TF_ATTR_I) {
+    if (strcmp(n->op, "ConcatV2") == 0 && fl_tf_attr_find(n, "axis", &attr) &&
+        fl_tf_attr_kind_of(attr) == FL_TF_ATTR_I) {
         axis = fl_tf_attr_int(n, "axis", 0);
         n_data = n_in;
     } else if (!one_constant(c, in[first ? 0 : n_in - 1], &axis)) {
@@ -527,7 +311,7 @@ RULE(rule_axis)
     }
     if (n_data == 0)
         FL_FAIL(err, FLOE_ERR_FORMAT, "%s: node '%.200s' (%s): an axis and nothing else", c->tf->path, n->name, n->op);
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, in + first, n_data, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, op->uff, in + first, n_data, err));
     FL_TRY(fl_tfc_set_int(c, u, "axis", axis, err));
     if (strncmp(n->op, "Arg", 3) == 0 && fl_tf_attr_type(n, "output_type", FL_TF_INT64) == FL_TF_INT64)
         u->tf_dtype = FL_TF_INT64;
@@ -545,7 +329,7 @@ RULE(rule_transpose)
         st = fl_tfc_custom(c, n, in, n_in, "the permutation is computed", err);
         goto done;
     }
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 1, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, op->uff, in, 1, err));
     FL_TRY(fl_tfc_set_ints(c, u, "permutation", perm.v, (size_t)perm.count, err));
 done:
     return st;
@@ -566,7 +350,7 @@ RULE(rule_reduce)
         st = fl_tfc_custom(c, n, in, n_in, why, err);
         goto done;
     }
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 1, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, op->uff, in, 1, err));
     FL_TRY(fl_tfc_set_text(c, u, "func", op->func, err));
     FL_TRY(fl_tfc_set_ints(c, u, "axes", axes.v, (size_t)axes.count, err));
     FL_TRY(fl_tfc_set_bool(c, u, "keepdims", fl_tf_attr_bool(n, "keep_dims", false), err));
@@ -588,7 +372,7 @@ RULE(rule_squeeze)
         st = fl_tfc_custom(c, n, in, n_in, "all axes, perhaps the batch", err);
         goto done;
     }
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 1, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, op->uff, in, 1, err));
     FL_TRY(fl_tfc_set_ints(c, u, "axes", axes, count, err));
 done:
     return st;
@@ -604,7 +388,7 @@ RULE(rule_strided_slice)
         st = fl_tfc_custom(c, n, in, n_in, "ellipsis or new axes", err);
         goto done;
     }
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 4, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, op->uff, in, 4, err));
     for (size_t i = 0; i < 3; i++)
         FL_TRY(fl_tfc_set_int(c, u, masks[i], fl_tf_attr_int(n, masks[i], 0), err));
 done:
@@ -622,7 +406,7 @@ RULE(rule_gather)
         st = fl_tfc_custom(c, n, in, n_in, "batch dimensions, or a computed axis", err);
         goto done;
     }
-    FL_TRY(add_with_inputs(c, &u, n, op->uff, in, 2, err));
+    FL_TRY(fl_tfc_add_reading(c, &u, n, op->uff, in, 2, err));
     FL_TRY(fl_tfc_set_dtype(c, u, "indices_dtype", fl_tf_attr_type(n, "Tindices", FL_TF_INT32), err));
     FL_TRY(fl_tfc_set_dtype(c, u, "params_dtype", fl_tf_attr_type(n, "Tparams", FL_TF_FLOAT), err));
     if (v2)
@@ -661,18 +445,18 @@ static const fl_tfc_row ops[] = {
     {"Asinh", rule_plain, 1, "Unary", "asinh"},
     {"Atan", rule_plain, 1, "Unary", "atan"},
     {"Atanh", rule_plain, 1, "Unary", "atanh"},
-    {"AvgPool", rule_pool, 1, "Pool", "avg"},
+    {"AvgPool", fl_tfc_rule_pool, 1, "Pool", "avg"},
     {"BatchToSpaceND", rule_batch_to_space, 3, NULL, NULL},
     {"BiasAdd", rule_bias_add, 2, "Binary", "add"},
     {"Ceil", rule_plain, 1, "Unary", "ceil"},
     {"Concat", rule_axis, 2, "Concat", "first"},
     {"ConcatV2", rule_axis, 1, "Concat", NULL},
     {"Const", rule_const, 0, "Const", NULL},
-    {"Conv2D", rule_conv, 2, "Conv", NULL},
-    {"Conv2DBackpropInput", rule_conv_transpose, 3, "ConvTranspose", NULL},
+    {"Conv2D", fl_tfc_rule_conv, 2, "Conv", NULL},
+    {"Conv2DBackpropInput", fl_tfc_rule_conv_transpose, 3, "ConvTranspose", NULL},
     {"Cos", rule_plain, 1, "Unary", "cos"},
     {"Cosh", rule_plain, 1, "Unary", "cosh"},
-    {"DepthwiseConv2dNative", rule_conv, 2, "Conv", NULL},
+    {"DepthwiseConv2dNative", fl_tfc_rule_conv, 2, "Conv", NULL},
     {"Div", rule_plain, 2, "Binary", "div"},
     {"Elu", rule_plain, 1, "Activation", "elu"},
     {"Exp", rule_plain, 1, "Unary", "exp"},
@@ -689,7 +473,7 @@ static const fl_tfc_row ops[] = {
     {"Log", rule_plain, 1, "Unary", "log"},
     {"MatMul", rule_matmul, 2, "FullyConnected", NULL},
     {"Max", rule_reduce, 2, "Reduce", "max"},
-    {"MaxPool", rule_pool, 1, "Pool", "max"},
+    {"MaxPool", fl_tfc_rule_pool, 1, "Pool", "max"},
     {"Maximum", rule_plain, 2, "Binary", "max"},
     {"Mean", rule_reduce, 2, "Reduce", "mean"},
     {"Min", rule_reduce, 2, "Reduce", "min"},

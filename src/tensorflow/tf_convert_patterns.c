@@ -4,17 +4,17 @@
  * finds it, and nodes inside that others read too are simply converted for them as well: nothing has to be removed
  * from the graph, and no pattern depends on who else reads what.
  *
- * That the nodes around are shape arithmetic with the right result is not matched node by node, since exporters write it
- * in many ways; it is tried: evaluated under assumed shapes of the input (tf_convert_eval.c), twice with
- * different large primes for the sizes that are not known, and for every rank where the rank is not known. A result
- * that equals "the batch, all the rest" for such numbers does so because it is computed that way.
+ * That the nodes around are shape arithmetic with the right result is not matched node by node, since exporters write
+ * it in many ways; it is tried: evaluated under assumed shapes of the input (tf_convert_eval.c), twice with different
+ * large primes for the sizes that are not known, and for every rank where the rank is not known. A result that equals
+ * "the batch, all the rest" for such numbers does so because it is computed that way.
  *
  *   flatten   Reshape(x, target) with target = [batch, rest]
  *   softmax   Reshape(Softmax(Reshape(x, [rest, last])), shape of x), as TensorFlow 1 writes softmax above rank 2
  *   dilation  BatchToSpaceND(Conv(SpaceToBatchND(x, r, P)), r, C), as convolutions with dilation r are still written.
- *             It is one convolution with dilation r and padding P - C before and after. For inputs of unknown height and
- *             width P and C are computed; P - C is the same for all sizes, and again that is tried, for every remainder
- *             modulo r. In one dimension an ExpandDims and a Squeeze stand inside, around the convolution.
+ *             It is one convolution with dilation r and padding P - C before and after. For inputs of unknown height
+ * and width P and C are computed; P - C is the same for all sizes, and again that is tried, for every remainder modulo
+ * r. In one dimension an ExpandDims and a Squeeze stand inside, around the convolution.
  */
 #include "tf_convert_internal.h"
 
@@ -81,7 +81,8 @@ static verdict try_flatten(fl_tfc *c, const void *pattern, const fl_tfc_binding 
     if (target.count != 2 || !product(s->dim + 1, s->rank - 1, &rest))
         return FAILS;
     const bool keeps_batch = target.v[0] == s->dim[0], takes_rest = target.v[1] == rest;
-    return (keeps_batch && (takes_rest || target.v[1] == -1)) || (target.v[0] == -1 && takes_rest && rest > 0) ? HOLDS : FAILS;
+    return (keeps_batch && (takes_rest || target.v[1] == -1)) || (target.v[0] == -1 && takes_rest && rest > 0) ? HOLDS
+                                                                                                               : FAILS;
 }
 
 bool fl_tfc_is_flatten(fl_tfc *c, const fl_tfc_source *in)
@@ -303,7 +304,8 @@ done:
     return st;
 }
 
-static floe_status set_conv_fields(fl_tfc *c, fl_uff_node *u, const dilated *d, const fl_tfc_conv *conv, floe_error *err)
+static floe_status set_conv_fields(fl_tfc *c, fl_uff_node *u, const dilated *d, const fl_tfc_conv *conv,
+                                   floe_error *err)
 {
     return conv->why_not ? set_custom_fields(c, u, d, err) : fl_tfc_conv_fields(c, u, conv, d->kernel, err);
 }
@@ -316,7 +318,8 @@ static const char *conv_operation(const fl_tfc_conv *conv)
 }
 
 /* Squeeze (by the name of the BatchToSpaceND), convolution, ExpandDims: readers first, as everywhere in the file. */
-static floe_status emit_one_dimension(fl_tfc *c, const fl_tf_node *n, const dilated *d, const fl_tfc_conv *conv, floe_error *err)
+static floe_status emit_one_dimension(fl_tfc *c, const fl_tf_node *n, const dilated *d, const fl_tfc_conv *conv,
+                                      floe_error *err)
 {
     floe_status st = FLOE_OK;
     fl_uff_node *squeeze, *product_node, *expand;
@@ -338,8 +341,8 @@ done:
     return st;
 }
 
-floe_status fl_tfc_dilated(fl_tfc *c, const fl_tf_node *batch_to_space, const fl_tfc_source *in, size_t n_in, bool *done,
-                           floe_error *err)
+floe_status fl_tfc_dilated(fl_tfc *c, const fl_tf_node *batch_to_space, const fl_tfc_source *in, size_t n_in,
+                           bool *done, floe_error *err)
 {
     floe_status st = FLOE_OK;
     dilated d;
@@ -350,8 +353,8 @@ floe_status fl_tfc_dilated(fl_tfc *c, const fl_tf_node *batch_to_space, const fl
     if (!match_dilated(c, in, n_in, &d))
         goto done;
     FL_TRY(fl_tfc_conv_read(c, d.conv, &conv, err));
-    if (conv.why_not || conv.same || conv.has_pad || conv.stride[0] != 1 || conv.stride[1] != 1 || conv.dilation[0] != 1 ||
-        conv.dilation[1] != 1 || !read_dilation(c, &d, conv.nchw))
+    if (conv.why_not || conv.same || conv.has_pad || conv.stride[0] != 1 || conv.stride[1] != 1 ||
+        conv.dilation[0] != 1 || conv.dilation[1] != 1 || !read_dilation(c, &d, conv.nchw))
         goto done;
     const int h = conv.nchw ? 2 : 1;
     conv.has_dilation = true;

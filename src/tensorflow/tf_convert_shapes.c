@@ -1,9 +1,9 @@
 /* tf_convert_shapes.c - static shapes, as far as the graph alone tells them.
  *
  * A few rules must know something of shapes to stay exact: a bias along axis 1 broadcasts right only when the rank is
- * known, a convolution has groups when the kernel is thinner than the data, a Reshape is a flattening when the sizes say
- * so. Nodes come here inputs first (tf_convert.c), each is looked at once, and not knowing is always allowed: a rule
- * that does not know keeps TensorFlow's own form. So only common operations are listed, and only output 0. The
+ * known, a convolution has groups when the kernel is thinner than the data, a Reshape is a flattening when the sizes
+ * say so. Nodes come here inputs first (tf_convert.c), each is looked at once, and not knowing is always allowed: a
+ * rule that does not know keeps TensorFlow's own form. So only common operations are listed, and only output 0. The
  * attribute _output_shapes is not believed: graph editing leaves it stale.
  */
 #include "tf_convert_internal.h"
@@ -171,7 +171,8 @@ static void infer_conv(fl_tfc *c, const fl_tf_node *n, shape *out)
         out->dim[h + i] = window_size(c, n, x->dim[h + i], kernel->dim[i], h + i);
     if (strcmp(n->op, "Conv2D") == 0)
         out->dim[channel] = kernel->dim[3];
-    else if (kernel->dim[2] >= 0 && kernel->dim[3] >= 0 && !__builtin_mul_overflow(kernel->dim[2], kernel->dim[3], &channels))
+    else if (kernel->dim[2] >= 0 && kernel->dim[3] >= 0 &&
+             !__builtin_mul_overflow(kernel->dim[2], kernel->dim[3], &channels))
         out->dim[channel] = channels;
 }
 
@@ -236,8 +237,8 @@ static void infer_reshape(fl_tfc *c, const fl_tf_node *n, shape *out)
     int64_t total = 1, known = 1;
     int open = -1, n_open = 0;
 
-    if (fl_tfc_source_of(c, n, 1, &source, NULL) != FLOE_OK || !fl_tfc_eval(c, source, NULL, &target) || target.rank > 1 ||
-        target.count > FL_TFC_RANK_MAX)
+    if (fl_tfc_source_of(c, n, 1, &source, NULL) != FLOE_OK || !fl_tfc_eval(c, source, NULL, &target) ||
+        target.rank > 1 || target.count > FL_TFC_RANK_MAX)
         return;
     *out = of_rank(target.count);
     for (int i = 0; i < target.count; i++) {
@@ -329,7 +330,8 @@ static void infer_concat(fl_tfc *c, const fl_tf_node *n, shape *out)
         for (int k = 0; k < joined.rank; k++)
             if (k != at && joined.dim[k] < 0)
                 joined.dim[k] = part->dim[k];
-        if (part->dim[at] < 0 || joined.dim[at] < 0 || __builtin_add_overflow(joined.dim[at], part->dim[at], &joined.dim[at]))
+        if (part->dim[at] < 0 || joined.dim[at] < 0 ||
+            __builtin_add_overflow(joined.dim[at], part->dim[at], &joined.dim[at]))
             joined.dim[at] = -1;
     }
     *out = joined;

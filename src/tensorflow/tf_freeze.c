@@ -5,6 +5,7 @@
  *     prune           only what the outputs need, control edges included
  *     inputs          training flags set for inference, pipelines and defaults settled
  *     calls, branches inlined and folded in turn: a function may hold a branch, a branch may hold a call
+ *     dropout         taken out
  *     state           refuse models whose variables change before they are read
  *     cleanup         control edges and what hung on them
  *     variables       become constants
@@ -98,8 +99,9 @@ static floe_status find_graph(fl_tf_freezer *f, const fl_tf_checkpoint *c, const
                 "%s: a TensorFlow 2 checkpoint holds variables but no graph; save the model as a SavedModel "
                 "(tf.saved_model.save, or model.export in Keras) and freeze that folder, or give a graph file",
                 c->prefix);
-    FL_FAIL(err, FLOE_ERR_NOT_FOUND, "%s: a checkpoint without its graph: there is no .meta file in %s; give a graph file",
-            c->prefix, c->folder);
+    FL_FAIL(err, FLOE_ERR_NOT_FOUND,
+            "%s: a checkpoint without its graph: there is no .meta file in %s; give a graph file", c->prefix,
+            c->folder);
 done:
     return st;
 }
@@ -128,10 +130,20 @@ static floe_status load(fl_tf_freezer *f, floe_error *err)
         FL_TRY(load_saved_model(f, saved_model, err));
     else
         FL_TRY(load_checkpoint(f, err));
+done:
+    return st;
+}
+
+/* Before the first step, with the graph there. */
+static floe_status begin(fl_tf_freezer *f, floe_error *err)
+{
+    floe_status st = FLOE_OK;
+
     f->graph = f->model.graph;
+    f->nodes_max = NODES_AT_LEAST + NODES_FACTOR * (f->graph->n_node + f->graph->library.size / 16);
     FL_TRY(fl_tf_library_open(f, err));
     FL_TRY(fl_tf_info_grow(f, err));
-    f->nodes_max = NODES_AT_LEAST + NODES_FACTOR * (f->graph->n_node + f->graph->library.size / 16);
+    FL_TRY(fl_tf_choose_outputs(f, err));
 done:
     return st;
 }
@@ -161,14 +173,23 @@ done:
     return st;
 }
 
-static floe_status run_steps(fl_tf_freezer *f, floe_error *err)
+/* Which variable is which tensor of the checkpoint. */
+static floe_status find_keys(fl_tf_freezer *f, floe_error *err)
 {
     floe_status st = FLOE_OK;
 
-    FL_TRY(fl_tf_choose_outputs(f, err));
     FL_TRY(fl_tf_objects_read(f, err));
     FL_TRY(fl_tf_restore_read(f, err));
     FL_TRY(fl_tf_partitions_read(f, err));
+done:
+    return st;
+}
+
+/* Everything up to the variables. */
+static floe_status to_inference(fl_tf_freezer *f, floe_error *err)
+{
+    floe_status st = FLOE_OK;
+
     FL_TRY(fl_tf_cut_at_signature(f, err));
     FL_TRY(fl_tf_freezer_prune(f, err));
     FL_TRY(fl_tf_default_flags(f, err));
@@ -176,13 +197,51 @@ static floe_status run_steps(fl_tf_freezer *f, floe_error *err)
     FL_TRY(fl_tf_settle_inputs(f, err));
     FL_TRY(fl_tf_freezer_prune(f, err));
     FL_TRY(inline_and_fold(f, err));
+    forget_scalars(f);
+    FL_TRY(fl_tf_remove_dropout(f, err));
     FL_TRY(fl_tf_check_assignments(f, err));
     FL_TRY(fl_tf_cleanup(f, err));
+done:
+    return st;
+}
+
+static floe_status run_steps(fl_tf_freezer *f, floe_error *err)
+{
+    floe_status st = FLOE_OK;
+
+    FL_TRY(begin(f, err));
+    FL_TRY(find_keys(f, err));
+    FL_TRY(to_inference(f, err));
     FL_TRY(fl_tf_replace_variables(f, err));
     FL_TRY(fl_tf_name_outputs(f, err));
     FL_TRY(fl_tf_check_frozen(f, err));
     f->graph->library = (fl_bytes){NULL, 0}; /* no call is left */
 done:
+    return st;
+}
+
+/* Without a checkpoint nothing is demanded of what is left: a frozen graph may hold loops, and whoever reads it next
+ * says what it cannot run. Functions stay while something calls them. */
+floe_status fl_tf_simplify(fl_tf_graph *graph, const char *const *outputs, size_t n_outputs, floe_error *err)
+{
+    floe_status st = FLOE_OK;
+    const fl_tf_freeze_options options = {.outputs = outputs, .n_outputs = n_outputs};
+    fl_tf_freezer f = {.env = graph->env, .options = &options, .all_sinks = n_outputs == 0};
+    bool calls = false;
+
+    fl_arena_init(&f.arena, graph->env);
+    fl_names_init(&f.key_of, &f.arena);
+    f.model.graph = graph; /* and not freed with the freezer, which does not own it here */
+    f.model.restore_op = "";
+    FL_TRY(begin(&f, err));
+    FL_TRY(to_inference(&f, err));
+    FL_TRY(fl_tf_name_outputs(&f, err));
+    for (size_t i = 0; i < graph->n_node && !calls; i++)
+        calls = !graph->node[i].removed && fl_tf_is_call(&f, &graph->node[i]);
+    if (!calls)
+        graph->library = (fl_bytes){NULL, 0};
+done:
+    fl_arena_free(&f.arena);
     return st;
 }
 

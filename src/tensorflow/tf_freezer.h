@@ -16,7 +16,12 @@ typedef struct fl_tf_alias {
     const char         *to;
 } fl_tf_alias;
 
-typedef enum fl_tf_scalar_state { FL_TF_SCALAR_NEW, FL_TF_SCALAR_BUSY, FL_TF_SCALAR_UNKNOWN, FL_TF_SCALAR_KNOWN } fl_tf_scalar_state;
+typedef enum fl_tf_scalar_state {
+    FL_TF_SCALAR_NEW,
+    FL_TF_SCALAR_BUSY,
+    FL_TF_SCALAR_UNKNOWN,
+    FL_TF_SCALAR_KNOWN
+} fl_tf_scalar_state;
 
 /* What the steps remember about a node; by its index in the graph. */
 typedef struct fl_tf_info {
@@ -58,6 +63,7 @@ typedef struct fl_tf_freezer {
     fl_tf_model                 model;
     fl_tf_graph                *graph; /* the model's */
     bool                        saved_model;
+    bool                        all_sinks; /* no outputs named: all nodes that nothing reads */
     fl_tf_bundle               *bundle; /* NULL: the model has no variables */
     fl_tf_info                 *info;
     size_t                      cap_info;
@@ -126,6 +132,9 @@ floe_status fl_tf_settle_inputs(fl_tf_freezer *f, floe_error *err);
 bool fl_tf_scalar_value(fl_tf_freezer *f, const char *input, double *value);
 /* Folds Switch and Merge whose predicate is known, and removes what is never run. */
 floe_status fl_tf_fold_branches(fl_tf_freezer *f, bool *changed, floe_error *err);
+
+/* Dropouts pass their input on. */
+floe_status fl_tf_remove_dropout(fl_tf_freezer *f, floe_error *err);
 
 /* ---- tf_restore.c, tf_objects.c, tf_variables.c: values */
 

@@ -144,7 +144,7 @@ int fl_tf_call_dtype(fl_tf_freezer *f, const fl_tf_node *n, int port)
         return FL_TF_INVALID;
     if (!fn)
         return fl_tf_attr_find(n, strstr(n->op, "While") ? "T" : "Tout", &attr) ? type_at(attr, port) : FL_TF_INVALID;
-    fl_reader r = fl_reader_make(fn->signature.data, fn->signature.size); /* OpDef.output_arg.type, or by its attribute */
+    fl_reader r = fl_reader_make(fn->signature.data, fn->signature.size); /* output_arg: type, or type_attr */
     fl_pb_field field, inner;
     while (fl_pb_next(&r, &field)) {
         if (field.number != 3 || field.wire != FL_PB_BYTES || port-- != 0)

@@ -283,8 +283,9 @@ static floe_status find_signature(const fl_tf_model *m, const char *wanted, fl_b
         FL_FAIL(err, FLOE_ERR_NOT_FOUND, "%s: no signature '%s'; there is %s", m->graph->path, wanted,
                 real ? (const char *)there.data : "none");
     if (real > 1)
-        FL_FAIL(err, FLOE_ERR_NOT_FOUND, "%s: several signatures and none is called 'serving_default': choose one of %s",
-                m->graph->path, (const char *)there.data);
+        FL_FAIL(err, FLOE_ERR_NOT_FOUND,
+                "%s: several signatures and none is called 'serving_default': choose one of %s", m->graph->path,
+                (const char *)there.data);
     *key = only_key;
     *value = only_value;
 done:

@@ -2,8 +2,8 @@
  *
  * Inside a function, a tensor is "node:argument:index"; in a graph it is "node:port", flat. To get from one to the
  * other one must know what comes before the argument. Ops with a single output argument (nearly all) need no row:
- * their index is the port. Rows are those of TensorFlow 2.21 without gradients, training, TPU and test operations; names
- * of output arguments never change, so they hold for older and newer files. Sorted by name as bytes, and bisected.
+ * their index is the port. Rows are those of TensorFlow 2.21 without gradients, training, TPU and test operations;
+ * names of output arguments never change, so they hold for older and newer files. Sorted by name as bytes, bisected.
  */
 #include "tf_op_outputs.h"
 

@@ -1,7 +1,8 @@
 /* tf_scalar.c - the value of a constant scalar expression: what a predicate is known to be.
  *
  * Predicates are short: a constant, a flag that was set for inference, a negation or comparison of those. Values are
- * doubles: bools and the small integers that flags and branch numbers are fit exactly. Each node is evaluated once and
+ * doubles: bools and the small integers that flags and branch numbers are fit exactly, and the rates of dropouts well
+ * enough. Each node is evaluated once and
  * remembered, so an expression that shares its parts costs what it has nodes; a circle finds itself busy and is
  * unknown.
  */
@@ -22,6 +23,10 @@ typedef enum scalar_op {
     SCALAR_GREATER_EQUAL,
     SCALAR_LESS,
     SCALAR_LESS_EQUAL,
+    SCALAR_ADD,
+    SCALAR_SUB,
+    SCALAR_MUL,
+    SCALAR_DIV,
     SCALAR_TRUE
 } scalar_op;
 
@@ -46,6 +51,11 @@ static const struct {
     {"GreaterEqual", SCALAR_GREATER_EQUAL, 2},
     {"Less", SCALAR_LESS, 2},
     {"LessEqual", SCALAR_LESS_EQUAL, 2},
+    {"Add", SCALAR_ADD, 2},
+    {"AddV2", SCALAR_ADD, 2},
+    {"Sub", SCALAR_SUB, 2},
+    {"Mul", SCALAR_MUL, 2},
+    {"RealDiv", SCALAR_DIV, 2},
     {"IsVariableInitialized", SCALAR_TRUE, 0}, /* a restored one is */
     {"VarIsInitializedOp", SCALAR_TRUE, 0},
 };
@@ -125,13 +135,17 @@ static bool apply(fl_tf_freezer *f, const fl_tf_node *n, scalar_op op, double *v
         *value = (has_a && (a != 0) == decides) || (has_b && (b != 0) == decides) ? decides : !decides;
         return (has_a && has_b) || *value == decides;
     }
-    *value = op == SCALAR_EQUAL           ? a == b
+    *value = op == SCALAR_ADD             ? a + b
+             : op == SCALAR_SUB           ? a - b
+             : op == SCALAR_MUL           ? a * b
+             : op == SCALAR_DIV           ? (b != 0 ? a / b : 0)
+             : op == SCALAR_EQUAL         ? a == b
              : op == SCALAR_NOT_EQUAL     ? a != b
              : op == SCALAR_GREATER       ? a > b
              : op == SCALAR_GREATER_EQUAL ? a >= b
              : op == SCALAR_LESS          ? a < b
                                           : a <= b;
-    return has_a && has_b;
+    return has_a && has_b && !(op == SCALAR_DIV && b == 0);
 }
 
 static bool evaluate_node(fl_tf_freezer *f, const fl_tf_node *n, double *value, int depth)

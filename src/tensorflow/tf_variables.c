@@ -211,7 +211,7 @@ typedef struct missing_list {
 static void note_missing(missing_list *list, const floe_error *one)
 {
     if (list->count++ < MISSING_MAX)
-        fl_put_format(&list->sentence, "%s%s", list->sentence.size ? "\n" : "", one->message);
+        fl_put_format(&list->sentence, "%s%s", list->sentence.size ? "; " : "", one->message);
 }
 
 static floe_status convert_variable(fl_tf_freezer *f, size_t node, missing_list *missing, floe_error *err)
@@ -252,7 +252,7 @@ floe_status fl_tf_replace_variables(fl_tf_freezer *f, floe_error *err)
         if (!f->graph->node[i].removed && fl_tf_is_variable(f->graph->node[i].op))
             FL_TRY(convert_variable(f, i, &missing, err));
     if (missing.count > MISSING_MAX)
-        fl_put_format(&missing.sentence, "\nand %zu more", missing.count - MISSING_MAX);
+        fl_put_format(&missing.sentence, "; and %zu more", missing.count - MISSING_MAX);
     fl_put_u8(&missing.sentence, 0);
     if (missing.count > 0)
         FL_FAIL(err, FLOE_ERR_NOT_FOUND, "%s",

@@ -23,7 +23,7 @@ typedef enum fl_uff_kind {
     FL_UFF_ORDERS = 103, FL_UFF_ORDERS_LIST = 104
 } fl_uff_kind;
 
-/* DataType = kind * 65536 + bits. FL_UFF_OTHER stands for every type without a number of its own (bool, double, uint8). */
+/* DataType = kind * 65536 + bits. FL_UFF_OTHER stands for every type without a number of its own (bool, double, ...). */
 typedef enum fl_uff_dtype {
     FL_UFF_OTHER = 7, FL_UFF_INT8 = 0x10008, FL_UFF_INT16 = 0x10010, FL_UFF_INT32 = 0x10020, FL_UFF_INT64 = 0x10040,
     FL_UFF_FLOAT16 = 0x20010, FL_UFF_FLOAT32 = 0x20020
@@ -100,7 +100,8 @@ void        fl_uff_free(fl_uff_graph *graph);
 /* ---- the file */
 floe_status fl_uff_load(fl_uff_graph **out, const floe_env *env, const char *path, floe_error *err);
 /* data must outlive the graph. */
-floe_status fl_uff_parse(fl_uff_graph **out, const floe_env *env, const void *data, size_t size, const char *name, floe_error *err);
+floe_status fl_uff_parse(fl_uff_graph **out, const floe_env *env, const void *data, size_t size, const char *name,
+                         floe_error *err);
 /* Binary, map entries sorted by key: the same graph gives the same bytes. */
 floe_status fl_uff_write(fl_buf *out, const fl_uff_graph *graph, floe_error *err);
 /* Protobuf text form as NVIDIA writes it: blobs above 32 bytes become "(...N bytes skipped...)". For reading only. */
@@ -124,7 +125,8 @@ const fl_uff_data *fl_uff_field_of(const fl_uff_graph *g, const fl_uff_node *n, 
 int64_t     fl_uff_int(const fl_uff_graph *g, const fl_uff_node *n, const char *key, int64_t absent);
 double      fl_uff_double(const fl_uff_graph *g, const fl_uff_node *n, const char *key, double absent);
 bool        fl_uff_bool(const fl_uff_graph *g, const fl_uff_node *n, const char *key, bool absent);
-const char *fl_uff_string(const fl_uff_graph *g, const fl_uff_node *n, const char *key); /* NULL when absent; b'..' stripped */
+/* NULL when absent; b'..' stripped. */
+const char *fl_uff_string(const fl_uff_graph *g, const fl_uff_node *n, const char *key);
 /* TensorFlow's DataType number of a type field: of Const's and Input's dtype, and of the type attributes of custom
  * operations, also of types without a UFF number (bool, double, ...). `absent` where the field is missing or unknown. */
 int         fl_uff_tf_type(const fl_uff_graph *g, const fl_uff_node *n, const char *key, int absent);

@@ -245,6 +245,24 @@ static floe_status rule_reduce(fl_uff_importer *m, const fl_uff_node *node, fl_u
 
 /* ---- shape */
 
+/* The -1 of a target whose other dimensions have `known` elements. Where one of those is 0, TensorFlow leaves the zeros of
+ * both sides out of the count: [1,2,0] as [2,0,-1] is [2,0,1]. */
+static bool fill_wildcard(const fl_tensor_desc *x, int64_t elements, int64_t known, int64_t *dim, int count, int wildcard)
+{
+    if (known == 0 && elements != 0)
+        return false;
+    if (known == 0) {
+        elements = known = 1;
+        for (int i = 0; i < x->rank; i++)
+            if (x->dim[i] && !fl_dim_mul(elements, x->dim[i], &elements))
+                return false;
+        for (int i = 0; i < count; i++)
+            if (i != wildcard && dim[i] && !fl_dim_mul(known, dim[i], &known))
+                return false;
+    }
+    return fl_dim_div(elements, known, &dim[wildcard]);
+}
+
 /* Symbolic target elements to dims: one -1 is filled from what is left. A leading 1 in front of a dynamic batch stands for
  * it: graphs frozen for one item write it. */
 static floe_status reshape_target(const fl_uff_value *target, const fl_tensor_desc *x, int64_t *dim, floe_error *err)
@@ -272,7 +290,7 @@ static floe_status reshape_target(const fl_uff_value *target, const fl_tensor_de
         dim[0] = -1;
     else if (wildcard > 0 && elements < 0 && known > 0 && dim[0] == 1 && fl_dim_div(elements, -known, &dim[wildcard]))
         dim[0] = -1;
-    else if (wildcard >= 0 && (known == 0 || !fl_dim_div(elements, known, &dim[wildcard])))
+    else if (wildcard >= 0 && !fill_wildcard(x, elements, known, dim, (int)target->count, wildcard))
         FL_FAIL(err, FLOE_ERR_SHAPE, "%s cannot be cut into pieces of %lld elements", fl_tensor_text(x, text, sizeof text),
                 (long long)known);
 done:

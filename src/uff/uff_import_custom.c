@@ -218,11 +218,16 @@ static floe_status rule_fused_batch_norm(fl_uff_importer *m, const fl_uff_node *
                                      .factor = (float)fl_uff_double(m->graph, node, "exponential_avg_factor", 1)}};
     for (size_t i = 0; i < 5; i++)
         FL_TRY(fl_uff_tensor_of(m, node, i, &in[i], err));
+    const fl_dtype back = in[0]->desc.dtype; /* half: x and y only, as in TensorFlow */
+    if (fl_uff_is_half(back))
+        FL_TRY(fl_uff_cast(m, node, in[0], FL_F32, &in[0], err));
     if (p.batch_norm.training && p.batch_norm.factor == 1)
         in[3] = in[4] = NULL; /* what came before is not looked at */
     p.batch_norm.axis = attr_format(m, node) == FL_NCHW ? 1 : in[0]->desc.rank - 1;
     FL_TRY(fl_net_add_layer(m->net, &layer, node->id, FL_OP_BATCH_NORM, &p, in, 5, err));
     memcpy(out->tensor, layer->out, (size_t)layer->desc.n_out * sizeof *layer->out);
+    if (fl_uff_is_half(back))
+        FL_TRY(fl_uff_cast(m, node, out->tensor[0], back, &out->tensor[0], err));
 done:
     return st;
 }
@@ -639,6 +644,8 @@ const fl_uff_rule fl_uff_custom_rules[] = {
     {"_Split", rule_split, 2, 2},
     {"_SplitV", rule_split_v, 3, 3},
     {"_Unpack", rule_unpack, 1, 1},
+    {"_DepthToSpace", fl_uff_depth_to_space, 1, 1},
+    {"_SpaceToDepth", fl_uff_space_to_depth, 1, 1},
     {"_Select", rule_select, 3, 3},
     {"_SelectV2", rule_select, 3, 3},
     {"_Rank", rule_rank, 1, 1},

@@ -64,7 +64,7 @@ const fl_uff_input *fl_uff_registered(const fl_uff_importer *m, const char *name
 static const struct flag {
     const char *name;
     float       value;
-} flags[] = {{"keras_learning_phase", 0}, {"is_training", 0}, {"training", 0},     {"train_flag", 0},
+} flags[] = {{"keras_learning_phase", 0}, {"is_training", 0}, {"istraining", 0},   {"training", 0},     {"train_flag", 0},
              {"phase_train", 0},          {"phase", 0},       {"is_train", 0},     {"keep_prob", 1},
              {"dropout_keep_prob", 1},    {"keep_probability", 1}, {"dropout_rate", 0}, {"drop_rate", 0}};
 

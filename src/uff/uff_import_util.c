@@ -53,13 +53,86 @@ done:
 
 /* ---- results */
 
+floe_status fl_uff_cast(fl_uff_importer *m, const fl_uff_node *node, fl_tensor *x, fl_dtype to, fl_tensor **out, floe_error *err)
+{
+    floe_status st = FLOE_OK;
+    const fl_op_params p = {.dtype = {.dtype = to}};
+    fl_layer *cast;
+    const char *name = fl_arena_printf(&m->net->arena, "%s/cast", node->id);
+    FL_NEED(name, 1, "a name", err);
+    FL_TRY(fl_net_add_layer(m->net, &cast, name, FL_OP_CAST, &p, &x, 1, err));
+    *out = cast->out[0];
+done:
+    return st;
+}
+
+bool fl_uff_is_half(fl_dtype dtype) { return dtype == FL_F16 || dtype == FL_BF16; }
+
+/* Operators that calculate, which floe does in float32; the others move elements of any type. */
+static bool calculates(fl_op_kind op)
+{
+    switch (op) {
+    case FL_OP_CONV2D:
+    case FL_OP_DEPTHWISE_CONV2D:
+    case FL_OP_CONV2D_TRANSPOSE:
+    case FL_OP_MATMUL:
+    case FL_OP_POOL2D:
+    case FL_OP_UNARY:
+    case FL_OP_BINARY:
+    case FL_OP_BATCH_NORM:
+    case FL_OP_SOFTMAX:
+    case FL_OP_REDUCE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Half precision: the layer's inputs widened to float32. *back: the type that its result gets, FL_DTYPE_NONE for as it is.
+ * TensorFlow wants one type everywhere (only a batch norm's statistics are float32 beside half data), but graphs whose
+ * weights were rewritten as half while their data stayed float32 are about; those calculate in float32. */
+static floe_status widen(fl_uff_importer *m, const fl_uff_node *node, fl_op_kind op, fl_tensor *const **in, int n_in,
+                         fl_dtype *back, floe_error *err)
+{
+    floe_status st = FLOE_OK;
+    bool single = false;
+    *back = FL_DTYPE_NONE;
+    for (int i = 0; i < n_in; i++) {
+        if ((*in)[i] && fl_uff_is_half((*in)[i]->desc.dtype))
+            *back = (*in)[i]->desc.dtype;
+        if ((*in)[i] && (*in)[i]->desc.dtype == FL_F32 && (i == 0 || op != FL_OP_BATCH_NORM))
+            single = true;
+    }
+    if (*back == FL_DTYPE_NONE || (!single && !calculates(op))) {
+        *back = FL_DTYPE_NONE;
+        goto done;
+    }
+    if (single)
+        *back = FL_DTYPE_NONE;
+    fl_tensor **wide = fl_arena_calloc(&m->net->arena, (size_t)n_in, sizeof *wide);
+    FL_NEED(wide, (size_t)n_in * sizeof *wide, "inputs", err);
+    for (int i = 0; i < n_in; i++) {
+        wide[i] = (*in)[i];
+        if (wide[i] && fl_uff_is_half(wide[i]->desc.dtype))
+            FL_TRY(fl_uff_cast(m, node, wide[i], FL_F32, &wide[i], err));
+    }
+    *in = wide;
+done:
+    return st;
+}
+
 floe_status fl_uff_layer(fl_uff_importer *m, const fl_uff_node *node, fl_op_kind op, const fl_op_params *p,
                          fl_tensor *const *in, int n_in, fl_tensor **out, floe_error *err)
 {
+    floe_status st = FLOE_OK;
     fl_layer *layer = NULL;
-    const floe_status st = fl_net_add_layer(m->net, &layer, node->id, op, p, in, n_in, err);
-    if (st == FLOE_OK)
-        *out = layer->out[0];
+    fl_dtype back;
+    FL_TRY(widen(m, node, op, &in, n_in, &back, err));
+    FL_TRY(fl_net_add_layer(m->net, &layer, node->id, op, p, in, n_in, err));
+    *out = layer->out[0];
+    if (back != FL_DTYPE_NONE && (*out)->desc.dtype == FL_F32)
+        FL_TRY(fl_uff_cast(m, node, *out, back, out, err));
+done:
     return st;
 }
 

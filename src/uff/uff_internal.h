@@ -2,6 +2,7 @@
 #ifndef FL_UFF_INTERNAL_H
 #define FL_UFF_INTERNAL_H
 
+#include "proto/wire.h"
 #include "uff/uff.h"
 
 /* Keys of Node.extra_fields that have a member in fl_uff_node. */
@@ -19,6 +20,22 @@ floe_status fl_uff_put_field(fl_arena *arena, fl_uff_field **field, size_t *coun
                              const fl_uff_data *value, floe_error *err);
 floe_status fl_uff_put_data(fl_uff_graph *g, const char *key, const fl_uff_data *value, floe_error *err);
 
+/* ---- reading: uff_read.c reads the messages around Data, uff_read_data.c reads Data */
+typedef struct fl_uff_reader {
+    fl_uff_graph *g;
+    const char   *node; /* being read, for messages; NULL outside of nodes */
+    floe_error   *err;
+} fl_uff_reader;
+
+/* The failures, naming file and node. */
+floe_status fl_uff_damaged(const fl_uff_reader *r, const char *what);
+floe_status fl_uff_no_memory(const fl_uff_reader *r, size_t bytes);
+static inline fl_reader fl_uff_open(const fl_pb_field *f) { return fl_reader_make(f->bytes, f->size); }
+/* A name: text without a NUL in it. */
+floe_status fl_uff_read_name(const fl_uff_reader *r, const fl_pb_field *f, const char *what, const char **out);
+floe_status fl_uff_read_data(const fl_uff_reader *r, const fl_pb_field *data, fl_uff_data *out);
+
+/* ---- writing */
 /* Entries sorted by key, in one block to fl_free; NULL when out of memory. */
 const fl_uff_field **fl_uff_sorted(const floe_env *env, const fl_uff_field *field, size_t count);
 

@@ -63,8 +63,8 @@ static void line_bool(printer *p, const char *name, bool value)
     fl_put_format(p->b, "%s: %s\n", name, value ? "true" : "false");
 }
 
-/* Python's repr: the fewest digits that give the number back, an exponent below 1e-4 and from 1e16 on, and ".0" where it
- * would look like an integer. */
+/* Python's repr: the fewest digits that give the number back, an exponent below 1e-4 and from 1e16 on, and ".0" where
+ * it would look like an integer. */
 static void line_double(printer *p, const char *name, double value)
 {
     const double magnitude = fabs(value);
@@ -95,8 +95,13 @@ static void line_dtype(printer *p, const char *name, int64_t value)
         fl_uff_dtype value;
         const char  *name;
     } names[] = {
-        {0, "DT_INVALID"},          {FL_UFF_INT8, "DT_INT8"},       {FL_UFF_INT16, "DT_INT16"},     {FL_UFF_INT32, "DT_INT32"},
-        {FL_UFF_INT64, "DT_INT64"}, {FL_UFF_FLOAT16, "DT_FLOAT16"}, {FL_UFF_FLOAT32, "DT_FLOAT32"},
+        {0, "DT_INVALID"},
+        {FL_UFF_INT8, "DT_INT8"},
+        {FL_UFF_INT16, "DT_INT16"},
+        {FL_UFF_INT32, "DT_INT32"},
+        {FL_UFF_INT64, "DT_INT64"},
+        {FL_UFF_FLOAT16, "DT_FLOAT16"},
+        {FL_UFF_FLOAT32, "DT_FLOAT32"},
     };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -186,8 +191,8 @@ static void put_map(printer *p, const char *name, const fl_uff_field *const *fie
 
 /* ---- messages */
 
-static floe_status put_sorted(printer *p, const char *name, const floe_env *env, const fl_uff_field *field, size_t count,
-                              floe_error *err)
+static floe_status put_sorted(printer *p, const char *name, const floe_env *env, const fl_uff_field *field,
+                              size_t count, floe_error *err)
 {
     const fl_uff_field **sorted = fl_uff_sorted(env, field, count);
 
@@ -231,8 +236,10 @@ floe_status fl_uff_write_text(fl_buf *out, const fl_uff_graph *graph, floe_error
     floe_status st = FLOE_OK;
     printer p = {out, 0};
 
-    line_int(&p, "version", graph->version);
-    line_int(&p, "descriptor_core_version", graph->core_version);
+    if (graph->version != 0)
+        line_int(&p, "version", graph->version);
+    if (graph->core_version != 0)
+        line_int(&p, "descriptor_core_version", graph->core_version);
     for (size_t i = 0; i < graph->n_descriptor; i++)
         put_descriptor(&p, &graph->descriptor[i]);
     open_block(&p, "graphs");

@@ -54,8 +54,8 @@ static bool has_ports(const fl_uff_node *n)
     return false;
 }
 
-/* Whether core UFF loses the node's type. NVIDIA's files hold bool constants as type 7 with one byte an element, and so do
- * ours: nothing is lost there. */
+/* Whether core UFF loses the node's type. NVIDIA's files hold bool constants as type 7 with one byte an element, and so
+ * do ours: nothing is lost there. */
 static bool has_hidden_dtype(const fl_uff_graph *g, const fl_uff_node *n)
 {
     enum { TF_BOOL = 10 };

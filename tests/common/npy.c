@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define MAX_HEADER_BYTES 65536
-#define MAX_FILE_BYTES ((size_t)1 << 31)
+#define MAX_FILE_BYTES   ((size_t)1 << 31)
 
 typedef struct cursor {
     const char *at, *end;
@@ -27,9 +27,9 @@ typedef struct cursor {
 
 typedef struct header {
     char kind, order; /* order: '<', '>', '|' or '=' */
-    int  item_bytes;
+    int item_bytes;
     bool fortran;
-    int  rank;
+    int rank;
     int64_t dim[NPY_MAX_RANK];
     bool has_descr, has_order, has_shape;
 } header;
@@ -81,7 +81,7 @@ static bool take_string(cursor *c, char *out, size_t out_size)
     if (c->at == c->end || (*c->at != '\'' && *c->at != '"'))
         return false;
     const char quote = *c->at++;
-    size_t     n = 0;
+    size_t n = 0;
     while (c->at < c->end && *c->at != quote) {
         if (n + 1 >= out_size || *c->at == '\\')
             return false;
@@ -98,7 +98,7 @@ static bool take_integer(cursor *c, int64_t *out)
 {
     skip_blanks(c);
     const char *start = c->at;
-    int64_t     value = 0;
+    int64_t value = 0;
     for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++)
         if (__builtin_mul_overflow(value, (int64_t)10, &value) ||
             __builtin_add_overflow(value, (int64_t)(*c->at - '0'), &value))
@@ -178,7 +178,7 @@ static bool parse_dict(cursor c, header *h)
 static bool machine_is_little(void)
 {
     const uint16_t one = 1;
-    uint8_t        first;
+    uint8_t first;
     memcpy(&first, &one, 1);
     return first == 1;
 }
@@ -227,7 +227,7 @@ static bool take_data(npy_array *out, const header *h, const uint8_t *data, size
                       size_t why_size)
 {
     npy_array a = {.kind = h->kind, .item_bytes = h->item_bytes, .rank = h->rank};
-    size_t    bytes;
+    size_t bytes;
     memcpy(a.dim, h->dim, sizeof a.dim);
     if (!count_elements(h, &a.count, &bytes) || bytes != size)
         return complain(why, why_size, "%s: %zu bytes of data do not fit the shape in the header", name, size);
@@ -261,7 +261,7 @@ bool npy_parse(npy_array *out, const void *bytes, size_t size, const char *name,
     if (length > MAX_HEADER_BYTES || length > size - fixed)
         return complain(why, why_size, "%s: a header of %zu bytes in a file of %zu", name, length, size);
 
-    header      h = {0};
+    header h = {0};
     const char *text = (const char *)p + fixed;
     if (!parse_dict((cursor){text, text + length}, &h))
         return complain(why, why_size, "%s: cannot use the header %.*s", name, length > 200 ? 200 : (int)length, text);
@@ -274,9 +274,9 @@ bool npy_load(npy_array *out, const char *path, char *why, size_t why_size)
     FILE *f = fopen(path, "rb");
     if (!f)
         return complain(why, why_size, "%s: cannot be opened", path);
-    bool     ok = false;
+    bool ok = false;
     uint8_t *bytes = NULL;
-    long     size = -1;
+    long size = -1;
     if (fseek(f, 0, SEEK_END) == 0 && (size = ftell(f)) >= 0 && (size_t)size <= MAX_FILE_BYTES &&
         fseek(f, 0, SEEK_SET) == 0)
         bytes = malloc((size_t)size + 1);
@@ -291,13 +291,19 @@ bool npy_load(npy_array *out, const char *path, char *why, size_t why_size)
 
 bool npy_save(const char *path, const npy_array *a)
 {
-    char   text[512];
+    char text[512];
     size_t bytes = (size_t)a->item_bytes;
-    int    n = snprintf(text, sizeof text, "{'descr': '%c%c%d', 'fortran_order': False, 'shape': (",
-                        a->item_bytes == 1 ? '|' : machine_is_little() ? '<' : '>', a->kind, a->item_bytes);
+    int n = snprintf(text, sizeof text, "{'descr': '%c%c%d', 'fortran_order': False, 'shape': (",
+                     a->item_bytes == 1    ? '|'
+                     : machine_is_little() ? '<'
+                                           : '>',
+                     a->kind, a->item_bytes);
     for (int d = 0; d < a->rank; d++) {
         bytes *= (size_t)a->dim[d];
-        n += snprintf(text + n, sizeof text - (size_t)n, d + 1 < a->rank ? "%lld, " : a->rank == 1 ? "%lld," : "%lld",
+        n += snprintf(text + n, sizeof text - (size_t)n,
+                      d + 1 < a->rank ? "%lld, "
+                      : a->rank == 1  ? "%lld,"
+                                      : "%lld",
                       (long long)a->dim[d]);
     }
     n += snprintf(text + n, sizeof text - (size_t)n, "), }");
@@ -306,7 +312,7 @@ bool npy_save(const char *path, const npy_array *a)
     text[n++] = '\n';
 
     const uint8_t prefix[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (uint8_t)n, (uint8_t)(n >> 8)};
-    FILE         *f = fopen(path, "wb");
+    FILE *f = fopen(path, "wb");
     if (!f)
         return false;
     bool ok = fwrite(prefix, 1, sizeof prefix, f) == sizeof prefix;
@@ -328,17 +334,28 @@ void npy_free(npy_array *a)
 double npy_value(const npy_array *a, size_t i)
 {
     switch (a->kind * 16 + a->item_bytes) {
-    case 'f' * 16 + 2: return (double)fl_half_to_float(((const uint16_t *)a->data)[i]);
-    case 'f' * 16 + 4: return AS(float);
-    case 'f' * 16 + 8: return AS(double);
-    case 'i' * 16 + 1: return AS(int8_t);
-    case 'i' * 16 + 2: return AS(int16_t);
-    case 'i' * 16 + 4: return AS(int32_t);
-    case 'i' * 16 + 8: return AS(int64_t);
-    case 'u' * 16 + 2: return AS(uint16_t);
-    case 'u' * 16 + 4: return AS(uint32_t);
-    case 'u' * 16 + 8: return AS(uint64_t);
-    default: return AS(uint8_t);
+    case 'f' * 16 + 2:
+        return (double)fl_half_to_float(((const uint16_t *)a->data)[i]);
+    case 'f' * 16 + 4:
+        return AS(float);
+    case 'f' * 16 + 8:
+        return AS(double);
+    case 'i' * 16 + 1:
+        return AS(int8_t);
+    case 'i' * 16 + 2:
+        return AS(int16_t);
+    case 'i' * 16 + 4:
+        return AS(int32_t);
+    case 'i' * 16 + 8:
+        return AS(int64_t);
+    case 'u' * 16 + 2:
+        return AS(uint16_t);
+    case 'u' * 16 + 4:
+        return AS(uint32_t);
+    case 'u' * 16 + 8:
+        return AS(uint64_t);
+    default:
+        return AS(uint8_t);
     }
 }
 

@@ -15,12 +15,12 @@
 #define NPY_MAX_RANK 8
 
 typedef struct npy_array {
-    char    kind;       /* 'f' float, 'i' signed, 'u' unsigned, 'b' bool */
-    int     item_bytes; /* 1, 2, 4 or 8 */
-    int     rank;       /* 0 for a scalar, which has one element */
+    char kind;      /* 'f' float, 'i' signed, 'u' unsigned, 'b' bool */
+    int item_bytes; /* 1, 2, 4 or 8 */
+    int rank;       /* 0 for a scalar, which has one element */
     int64_t dim[NPY_MAX_RANK];
-    size_t  count; /* product of the dims */
-    void   *data;  /* malloc'ed; never NULL after a successful load */
+    size_t count; /* product of the dims */
+    void *data;   /* malloc'ed; never NULL after a successful load */
 } npy_array;
 
 /* False on failure, with a sentence naming the file in `why` (which may be NULL when why_size is 0). On failure *out

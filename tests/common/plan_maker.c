@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "plan_retarget.h"
+
 static void *room(plan_maker *m, size_t count, size_t size)
 {
     void *p = fl_arena_calloc(&m->plan->arena, count, size);
@@ -213,6 +215,11 @@ fl_plan *plan_maker_end(plan_maker *m)
     return m->plan;
 }
 
+void plan_maker_retarget(fl_plan *plan, const char *isa, size_t rank)
+{
+    assert_int_equal(plan_retarget(plan, isa, rank), FLOE_OK);
+}
+
 fl_buf plan_maker_bytes(fl_plan *plan)
 {
     fl_buf bytes = fl_buf_make(NULL);
@@ -235,7 +242,8 @@ fl_plan *plan_maker_tiny(const floe_env *env, const char *target)
     plan_maker m = plan_maker_begin(env, "cpu", target, 4);
     const uint32_t x = plan_maker_input(&m, "x", FL_F32, DIMS(-1, 8));
 
-    plan_maker_output(&m, "y", plan_maker_step(&m, "act", FL_OP_UNARY, PARAMS(.unary = {.func = FL_UNARY_RELU}), SLOTS(x)));
+    plan_maker_output(&m, "y",
+                      plan_maker_step(&m, "act", FL_OP_UNARY, PARAMS(.unary = {.func = FL_UNARY_RELU}), SLOTS(x)));
     return plan_maker_end(&m);
 }
 

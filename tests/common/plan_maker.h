@@ -47,6 +47,11 @@ fl_plan *plan_maker_net(const floe_env *env, const char *target);   /* a small p
 fl_plan *plan_maker_cut(const floe_env *env, const char *target);   /* places 1 and 3 of the batch axis */
 fl_plan *plan_maker_all(const floe_env *env, const char *target);   /* every operator once; two engines; preprocessing */
 
+/* Moves the first engine's steps from the reference to tactics of the CPU backend: of those that support a step the one of
+ * this rank (0: the best guess; further ones, round and round). isa caps the instruction set; NULL: the machine's best.
+ * Also makes the engine's target the one of that device. */
+void plan_maker_retarget(fl_plan *plan, const char *isa, size_t rank);
+
 /* The bytes of its file; frees the plan. */
 fl_buf plan_maker_bytes(fl_plan *plan);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan_retarget.h"
 #include "runtime/runtime.h"
 
 enum {
@@ -15,7 +16,12 @@ enum {
 };
 #define PLAN_RUNNER_FLOPS 3e6
 
-typedef enum plan_runner_end { PLAN_RUNNER_REFUSED, PLAN_RUNNER_TOO_LARGE, PLAN_RUNNER_NO_ENGINE, PLAN_RUNNER_RAN } plan_runner_end;
+typedef enum plan_runner_end {
+    PLAN_RUNNER_REFUSED,
+    PLAN_RUNNER_TOO_LARGE,
+    PLAN_RUNNER_NO_ENGINE,
+    PLAN_RUNNER_RAN
+} plan_runner_end;
 
 /* Work of a run, a sum over steps: operations and elements touched. */
 static inline double plan_runner_work(const fl_plan_engine *e)
@@ -78,7 +84,8 @@ static inline bool plan_runner_run(const fl_engine *engine, int threads)
     return ran;
 }
 
-static inline plan_runner_end plan_runner(const floe_env *env, const void *data, size_t size, floe_error *err)
+/* rank < 0: with the tactics that the plan names; else first moved to those of this rank (plan_retarget.h). */
+static inline plan_runner_end plan_runner(const floe_env *env, const void *data, size_t size, int rank, floe_error *err)
 {
     fl_plan *plan = NULL;
     fl_engine *engine = NULL;
@@ -92,6 +99,10 @@ static inline plan_runner_end plan_runner(const floe_env *env, const void *data,
     if (!plan_runner_fits(plan)) {
         fl_plan_free(plan);
         return PLAN_RUNNER_TOO_LARGE;
+    }
+    if (rank >= 0 && plan_retarget(plan, NULL, (size_t)rank) != FLOE_OK) {
+        fl_plan_free(plan);
+        return PLAN_RUNNER_NO_ENGINE;
     }
     if (fl_engine_create(&engine, NULL, plan, NULL, err) == FLOE_OK && plan_runner_run(engine, 1))
         end = PLAN_RUNNER_RAN;

@@ -1,7 +1,7 @@
 /* image_fixture.h - the golden pictures and their cases, for the tests of the picture library.
  *
- * tests/image/golden/cases.txt says what TensorFlow made of each picture; tools/oracle/make_image_goldens.py wrote it and
- * explains its lines. Each test takes the lines of its kinds.
+ * tests/image/golden/cases.txt says what TensorFlow made of each picture; tools/oracle/make_image_goldens.py wrote it
+ * and explains its lines. Each test takes the lines of its kinds.
  */
 #ifndef TESTS_IMAGE_FIXTURE_H
 #define TESTS_IMAGE_FIXTURE_H
@@ -26,17 +26,17 @@
 #define GOLDEN "tests/image/golden/"
 
 typedef struct image_case {
-    char   kind[16], file[160], method[32], oracle[16];
-    int    channels, accurate;
-    int    h, w, c;
+    char kind[16], file[160], method[32], oracle[16];
+    int channels, accurate;
+    int h, w, c;
     size_t offset;
-    char   crc[16]; /* of "shared": eight hex digits, or "error" */
+    char crc[16]; /* of "shared": eight hex digits, or "error" */
 } image_case;
 
 typedef struct image_cases {
     image_case *at;
-    size_t      count;
-    npy_array   pixels, floats;
+    size_t count;
+    npy_array pixels, floats;
 } image_cases;
 
 static inline bool parse_case(image_case *c, const char *line)
@@ -59,9 +59,9 @@ static inline bool parse_case(image_case *c, const char *line)
 /* Group setup: *state is an image_cases. */
 static inline int image_cases_load(void **state)
 {
-    char         path[512], line[512], why[256] = "";
+    char path[512], line[512], why[256] = "";
     image_cases *all = calloc(1, sizeof *all);
-    FILE        *f = fopen(golden_path(path, sizeof path, GOLDEN "cases.txt"), "r");
+    FILE *f = fopen(golden_path(path, sizeof path, GOLDEN "cases.txt"), "r");
     if (!all || !f) {
         print_error("%s cannot be read\n", path);
         return -1;
@@ -96,7 +96,7 @@ static inline int image_cases_free(void **state)
 /* The whole file; the caller frees. */
 static inline uint8_t *read_whole(const char *path, size_t *size)
 {
-    FILE    *f = fopen(path, "rb");
+    FILE *f = fopen(path, "rb");
     uint8_t *data = NULL;
     *size = 0;
     if (f && fseek(f, 0, SEEK_END) == 0) {
@@ -113,7 +113,7 @@ static inline uint8_t *read_whole(const char *path, size_t *size)
 
 static inline uint8_t *read_golden(const char *name, size_t *size)
 {
-    char     path[512], rest[256];
+    char path[512], rest[256];
     snprintf(rest, sizeof rest, GOLDEN "%s", name);
     uint8_t *data = read_whole(golden_path(path, sizeof path, rest), size);
     if (!data)
@@ -127,7 +127,7 @@ static inline uint32_t crc32_of(const uint8_t *data, size_t size)
     static const uint32_t table[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
                                        0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
                                        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-    uint32_t              crc = 0xffffffff;
+    uint32_t crc = 0xffffffff;
     for (size_t i = 0; i < size; i++) {
         crc ^= data[i];
         crc = crc >> 4 ^ table[crc & 15];

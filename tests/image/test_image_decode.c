@@ -23,8 +23,8 @@ static bool same_pixels(const image_case *c, const floe_image *image, const uint
         return false;
     }
     const size_t count = (size_t)c->h * (size_t)c->w * (size_t)c->c;
-    size_t       wrong = 0, first = 0;
-    int          most = 0;
+    size_t wrong = 0, first = 0;
+    int most = 0;
     for (size_t i = count; i-- > 0;) {
         const int off = abs((int)image->data[i] - (int)expected[i]);
         wrong += off != 0;
@@ -39,11 +39,11 @@ static bool same_pixels(const image_case *c, const floe_image *image, const uint
 
 static bool decodes_as_expected(const image_cases *all, const image_case *c, const floe_image_options *options)
 {
-    size_t     size;
+    size_t size;
     floe_error err = {0};
     floe_image image = {0};
-    uint8_t   *data = read_golden(c->file, &size);
-    bool       ok = false;
+    uint8_t *data = read_golden(c->file, &size);
+    bool ok = false;
     if (floe_image_decode(&image, NULL, data, size, options, &err) != FLOE_OK)
         print_error("%s channels %d: %s\n", c->file, c->channels, err.message);
     else
@@ -62,7 +62,7 @@ static bool ends_with(const char *text, const char *end)
 static void decode_all(void **state, const char *ending, int at_least)
 {
     const image_cases *all = cases_of(state);
-    int                bad = 0, seen = 0;
+    int bad = 0, seen = 0;
     for (size_t i = 0; i < all->count; i++) {
         const image_case *c = &all->at[i];
         if (strcmp(c->kind, "decode") != 0 || !ends_with(c->file, ending))
@@ -104,7 +104,7 @@ static void pgm_and_ppm_pictures_equal_the_numbers_they_hold(void **state)
 static void bmp_palette_is_applied_when_asked_for(void **state)
 {
     const image_cases *all = cases_of(state);
-    int                seen = 0;
+    int seen = 0;
     for (size_t i = 0; i < all->count; i++)
         if (!strcmp(all->at[i].kind, "palette")) {
             const floe_image_options options = {.bmp_palette = 1};
@@ -117,10 +117,10 @@ static void bmp_palette_is_applied_when_asked_for(void **state)
 /* The accurate DCT must be another one, or the option does nothing. */
 static void accurate_dct_differs_from_the_fast_one(void **state)
 {
-    floe_image                fast = {0}, accurate = {0};
-    const floe_image_options  options = {.accurate_dct = 1};
-    size_t                    size;
-    uint8_t                  *data = read_golden("s444.jpg", &size);
+    floe_image fast = {0}, accurate = {0};
+    const floe_image_options options = {.accurate_dct = 1};
+    size_t size;
+    uint8_t *data = read_golden("s444.jpg", &size);
     (void)state;
     assert_int_equal(floe_image_decode(&fast, NULL, data, size, NULL, NULL), FLOE_OK);
     assert_int_equal(floe_image_decode(&accurate, NULL, data, size, &options, NULL), FLOE_OK);
@@ -135,11 +135,11 @@ static void accurate_dct_differs_from_the_fast_one(void **state)
 
 static void loading_a_file_equals_decoding_its_bytes(void **state)
 {
-    char       path[512];
+    char path[512];
     floe_error err = {0};
     floe_image loaded = {0}, decoded = {0};
-    size_t     size;
-    uint8_t   *data = read_golden("rgb.png", &size);
+    size_t size;
+    uint8_t *data = read_golden("rgb.png", &size);
     (void)state;
     golden_path(path, sizeof path, GOLDEN "rgb.png");
     assert_int_equal(floe_image_load(&loaded, NULL, path, NULL, &err), FLOE_OK);
@@ -158,11 +158,11 @@ static void bytes_after_the_picture_are_ignored(void **state)
     static const char *const files[] = {"b24.bmp", "rgb.png", "s420.jpg", "p6.ppm", "lossless.webp"};
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        size_t     size;
+        size_t size;
         floe_image image = {0};
         floe_error err = {0};
-        uint8_t   *data = read_golden(files[i], &size);
-        uint8_t   *longer = calloc(size + 2, 1);
+        uint8_t *data = read_golden(files[i], &size);
+        uint8_t *longer = calloc(size + 2, 1);
         memcpy(longer, data, size);
         if (floe_image_decode(&image, NULL, longer, size + 2, NULL, &err) != FLOE_OK)
             fail_msg("%s: %s", files[i], err.message);
@@ -177,9 +177,9 @@ static void bytes_after_the_picture_are_ignored(void **state)
 static void *decode_png_and_jpeg_cases(void *user)
 {
     const image_cases *all = user;
-    size_t             bad = 0;
+    size_t bad = 0;
     for (size_t i = 0; i < all->count; i++) {
-        const image_case        *c = &all->at[i];
+        const image_case *c = &all->at[i];
         const floe_image_options options = {.channels = c->channels, .accurate_dct = c->accurate};
         if (!strcmp(c->kind, "decode") && (ends_with(c->file, ".png") || ends_with(c->file, ".jpg")))
             bad += !decodes_as_expected(all, c, &options);
@@ -203,9 +203,9 @@ static void threads_do_not_disturb_each_other(void **state)
 
 static bool shared_as_expected(const image_case *c, const char *root)
 {
-    char                     path[1200], found[16] = "error";
-    floe_error               err = {0};
-    floe_image               image = {0};
+    char path[1200], found[16] = "error";
+    floe_error err = {0};
+    floe_image image = {0};
     const floe_image_options options = {.channels = c->channels};
     snprintf(path, sizeof path, "%s/%s", root, c->file);
     const floe_status st = floe_image_load(&image, NULL, path, &options, &err);
@@ -232,8 +232,8 @@ static bool shared_as_expected(const image_case *c, const char *root)
 static void photos_and_damaged_files_of_others_equal_tensorflow(void **state)
 {
     const image_cases *all = cases_of(state);
-    const char        *root = golden_shared_models();
-    int                bad = 0, seen = 0;
+    const char *root = golden_shared_models();
+    int bad = 0, seen = 0;
     if (!root)
         skip();
     for (size_t i = 0; i < all->count; i++)

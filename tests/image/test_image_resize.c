@@ -18,8 +18,8 @@ static floe_resize_method method_of(const char *name)
 static bool same_floats(const image_case *c, const float *found, const float *expected)
 {
     const size_t count = (size_t)c->h * (size_t)c->w * (size_t)c->c;
-    double       most = 0;
-    size_t       where = 0;
+    double most = 0;
+    size_t where = 0;
     for (size_t i = 0; i < count; i++) {
         const double off = fabs((double)found[i] - (double)expected[i]);
         if (!(off <= most)) { /* a NaN counts as a difference */
@@ -29,17 +29,17 @@ static bool same_floats(const image_case *c, const float *found, const float *ex
     }
     if (most <= TOLERANCE)
         return true;
-    print_error("%s %s to %d x %d: off by %g at %zu: %.9g, expected %.9g\n", c->file, c->method, c->h, c->w, most, where,
-                (double)found[where], (double)expected[where]);
+    print_error("%s %s to %d x %d: off by %g at %zu: %.9g, expected %.9g\n", c->file, c->method, c->h, c->w, most,
+                where, (double)found[where], (double)expected[where]);
     return false;
 }
 
 static bool resizes_as_expected(const image_cases *all, const image_case *c, const floe_image *image)
 {
     const size_t count = (size_t)c->h * (size_t)c->w * (size_t)c->c;
-    float       *found = malloc(count * sizeof *found);
-    floe_error   err = {0};
-    bool         ok = image->channels == c->c;
+    float *found = malloc(count * sizeof *found);
+    floe_error err = {0};
+    bool ok = image->channels == c->c;
     if (ok && floe_image_resize(found, count, image, method_of(c->method), c->h, c->w, &err) != FLOE_OK) {
         print_error("%s %s: %s\n", c->file, c->method, err.message);
         ok = false;
@@ -52,11 +52,11 @@ static bool resizes_as_expected(const image_cases *all, const image_case *c, con
 static void every_method_equals_tensorflow(void **state)
 {
     const image_cases *all = *state;
-    int                bad = 0, seen[16] = {0};
+    int bad = 0, seen[16] = {0};
     for (size_t i = 0; i < all->count; i++) {
         const image_case *c = &all->at[i];
-        size_t            size;
-        floe_image        image = {0};
+        size_t size;
+        floe_image image = {0};
         if (strcmp(c->kind, "resize") != 0)
             continue;
         uint8_t *data = read_golden(c->file, &size);
@@ -73,16 +73,16 @@ static void every_method_equals_tensorflow(void **state)
 
 static void photos_of_others_shrink_as_in_tensorflow(void **state)
 {
-    const image_cases       *all = *state;
-    const char              *root = golden_shared_models();
+    const image_cases *all = *state;
+    const char *root = golden_shared_models();
     const floe_image_options options = {.channels = 3};
-    int                      bad = 0, seen = 0;
+    int bad = 0, seen = 0;
     if (!root)
         skip();
     for (size_t i = 0; i < all->count; i++) {
         const image_case *c = &all->at[i];
-        char              path[1200];
-        floe_image        image = {0};
+        char path[1200];
+        floe_image image = {0};
         if (strcmp(c->kind, "sresize") != 0)
             continue;
         snprintf(path, sizeof path, "%s/%s", root, c->file);
@@ -99,10 +99,10 @@ static void photos_of_others_shrink_as_in_tensorflow(void **state)
 static void check_line(floe_resize_method method, const float *expected, int out)
 {
     uint8_t pixels[3] = {0, 10, 40};
-    float   across[8], down[8];
+    float across[8], down[8];
     for (int axis = 0; axis < 2; axis++) {
         const floe_image line = {.width = axis ? 1 : 3, .height = axis ? 3 : 1, .channels = 1, .data = pixels};
-        float           *found = axis ? down : across;
+        float *found = axis ? down : across;
         assert_int_equal(floe_image_resize(found, 8, &line, method, axis ? out : 1, axis ? 1 : out, NULL), FLOE_OK);
         for (int i = 0; i < out; i++)
             if (fabsf(found[i] - expected[i]) > 1e-4f)
@@ -132,7 +132,7 @@ static void three_pixels_become_the_published_six(void **state)
 static void crop_keeps_the_centre(void **state)
 {
     uint8_t pixels[14];
-    float   out[4];
+    float out[4];
     (void)state;
     for (int i = 0; i < 14; i++)
         pixels[i] = (uint8_t)i;
@@ -157,15 +157,16 @@ static void extreme_sizes_stay_inside_the_picture(void **state)
 {
     static const int sides[] = {1, 2, 3, 7, 250};
     static const int targets[] = {1, 2, 5, 251, 4099};
-    float           *out = malloc(4099 * 3 * sizeof *out);
+    float *out = malloc(4099 * 3 * sizeof *out);
     (void)state;
     for (int m = 0; floe_resize_name(m); m++)
         for (size_t s = 0; s < 5; s++)
             for (size_t t = 0; t < 5; t++)
                 for (int axis = 0; axis < 2; axis++) {
-                    const int  side = sides[s], target = targets[t];
-                    uint8_t   *pixels = malloc((size_t)side * 3);
-                    floe_image line = {.width = axis ? side : 1, .height = axis ? 1 : side, .channels = 3, .data = pixels};
+                    const int side = sides[s], target = targets[t];
+                    uint8_t *pixels = malloc((size_t)side * 3);
+                    floe_image line = {
+                        .width = axis ? side : 1, .height = axis ? 1 : side, .channels = 3, .data = pixels};
                     memset(pixels, 200, (size_t)side * 3);
                     assert_int_equal(floe_image_resize(out, 4099 * 3, &line, (floe_resize_method)m, axis ? 1 : target,
                                                        axis ? target : 1, NULL),
@@ -181,17 +182,17 @@ static void extreme_sizes_stay_inside_the_picture(void **state)
 
 static void a_full_side_can_be_resized(void **state)
 {
-    uint8_t   *pixels = malloc(FLOE_IMAGE_MAX_SIDE);
-    float     *out = malloc(FLOE_IMAGE_MAX_SIDE * sizeof *out);
+    uint8_t *pixels = malloc(FLOE_IMAGE_MAX_SIDE);
+    float *out = malloc(FLOE_IMAGE_MAX_SIDE * sizeof *out);
     floe_image line = {.width = FLOE_IMAGE_MAX_SIDE, .height = 1, .channels = 1, .data = pixels};
     (void)state;
     memset(pixels, 9, FLOE_IMAGE_MAX_SIDE);
     for (int m = 0; floe_resize_name(m); m++) {
         if (m == FLOE_RESIZE_CROP)
             continue; /* to one row of the same ratio, which is the next test's */
-        assert_int_equal(floe_image_resize(out, FLOE_IMAGE_MAX_SIDE, &line, (floe_resize_method)m, 1,
-                                           FLOE_IMAGE_MAX_SIDE - 1, NULL),
-                         FLOE_OK);
+        assert_int_equal(
+            floe_image_resize(out, FLOE_IMAGE_MAX_SIDE, &line, (floe_resize_method)m, 1, FLOE_IMAGE_MAX_SIDE - 1, NULL),
+            FLOE_OK);
         assert_true(fabsf(out[FLOE_IMAGE_MAX_SIDE - 2] - 9) < 0.1f);
     }
     free(pixels);
@@ -200,8 +201,8 @@ static void a_full_side_can_be_resized(void **state)
 
 static void crop_to_another_extreme_keeps_one_pixel(void **state)
 {
-    uint8_t          pixels[100];
-    float            out[100];
+    uint8_t pixels[100];
+    float out[100];
     const floe_image line = {.width = 100, .height = 1, .channels = 1, .data = pixels};
     (void)state;
     for (int i = 0; i < 100; i++)
@@ -214,8 +215,8 @@ static void crop_to_another_extreme_keeps_one_pixel(void **state)
 static void names_and_methods_agree(void **state)
 {
     floe_resize_method method;
-    floe_error         err;
-    int                count = 0;
+    floe_error err;
+    int count = 0;
     (void)state;
     for (; floe_resize_name(count); count++) {
         assert_int_equal(floe_resize_find(&method, floe_resize_name(count), &err), FLOE_OK);
@@ -231,11 +232,11 @@ static void names_and_methods_agree(void **state)
 
 static void wrong_arguments_are_refused(void **state)
 {
-    uint8_t          pixels[12] = {0};
-    float            out[12];
-    floe_error       err;
+    uint8_t pixels[12] = {0};
+    float out[12];
+    floe_error err;
     const floe_image good = {.width = 2, .height = 2, .channels = 3, .data = pixels};
-    floe_image       bad = good;
+    floe_image bad = good;
     (void)state;
     assert_int_equal(floe_image_resize(out, 11, &good, FLOE_RESIZE_BILINEAR, 2, 2, &err), FLOE_ERR_SHAPE);
     assert_non_null(strstr(err.message, "11"));

@@ -4,7 +4,7 @@
 static floe_preprocess preset(const char *name)
 {
     floe_preprocess p;
-    floe_error      err;
+    floe_error err;
     if (floe_preprocess_find(&p, name, &err) != FLOE_OK)
         fail_msg("%s", err.message);
     return p;
@@ -26,16 +26,17 @@ static double formula(const char *name, const double rgb[3], int c)
     return rgb[c];
 }
 
-/* Float32 constants and two float32 operations: a few units in the last place of the largest term, 255 times the scale. */
+/* Float32 constants and two float32 operations: a few units in the last place of the largest term, 255 times the scale.
+ */
 static void presets_follow_their_formulas(void **state)
 {
     static const float pixels[6] = {0, 1, 2.5f, 255, 127.25f, 63};
-    int                count = 0;
+    int count = 0;
     (void)state;
     for (; floe_preprocess_name(count); count++) {
-        const char           *name = floe_preprocess_name(count);
+        const char *name = floe_preprocess_name(count);
         const floe_preprocess p = preset(name);
-        float                 out[6];
+        float out[6];
         assert_int_equal(floe_image_normalize(out, 6, pixels, 1, 2, 3, &p, FLOE_IMAGE_NHWC, NULL), FLOE_OK);
         for (int x = 0; x < 2; x++)
             for (int c = 0; c < 3; c++) {
@@ -43,7 +44,8 @@ static void presets_follow_their_formulas(void **state)
                 const double expected = formula(name, rgb, c);
                 const double scale = p.scale[c] == 0 ? 1 : p.scale[c];
                 if (fabs((double)out[x * 3 + c] - expected) > 255 * scale * 3e-7)
-                    fail_msg("%s pixel %d channel %d: %.9g, expected %.9g", name, x, c, (double)out[x * 3 + c], expected);
+                    fail_msg("%s pixel %d channel %d: %.9g, expected %.9g", name, x, c, (double)out[x * 3 + c],
+                             expected);
             }
     }
     assert_int_equal(count, 5);
@@ -53,7 +55,7 @@ static void presets_follow_their_formulas(void **state)
 static void unknown_presets_are_answered_with_the_known_ones(void **state)
 {
     floe_preprocess p;
-    floe_error      err;
+    floe_error err;
     (void)state;
     assert_int_equal(floe_preprocess_find(&p, "vgg", &err), FLOE_ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "vgg"));
@@ -69,7 +71,7 @@ static void layouts_and_orders_place_every_value(void **state)
     static const float bgr_nhwc[12] = {11, 18, 28, 21, 38, 68, 31, 58, 108, 41, 78, 148};
     const floe_preprocess rgb = {.mean = {1, 2, 3}, .scale = {0, 2, 4}};
     const floe_preprocess bgr = {.mean = {1, 2, 3}, .scale = {0, 2, 4}, .bgr = 1};
-    float                 out[12];
+    float out[12];
     (void)state;
     assert_int_equal(floe_image_normalize(out, 12, pixels, 2, 2, 3, &rgb, FLOE_IMAGE_NCHW, NULL), FLOE_OK);
     assert_memory_equal(out, rgb_nchw, sizeof out);
@@ -79,9 +81,9 @@ static void layouts_and_orders_place_every_value(void **state)
 
 static void bgr_leaves_alpha_and_grey_in_place(void **state)
 {
-    static const float    rgba[4] = {1, 2, 3, 4}, bgra[4] = {3, 2, 1, 4};
+    static const float rgba[4] = {1, 2, 3, 4}, bgra[4] = {3, 2, 1, 4};
     const floe_preprocess p = {.bgr = 1};
-    float                 out[4];
+    float out[4];
     (void)state;
     assert_int_equal(floe_image_normalize(out, 4, rgba, 1, 1, 4, &p, FLOE_IMAGE_NHWC, NULL), FLOE_OK);
     assert_memory_equal(out, bgra, sizeof out);
@@ -93,8 +95,8 @@ static void bgr_leaves_alpha_and_grey_in_place(void **state)
 
 static void normalizing_in_place_works_where_it_is_promised(void **state)
 {
-    float                 values[6] = {10, 20, 30, 40, 50, 60};
-    static const float    expected[6] = {30, 20, 10, 60, 50, 40};
+    float values[6] = {10, 20, 30, 40, 50, 60};
+    static const float expected[6] = {30, 20, 10, 60, 50, 40};
     const floe_preprocess p = {.bgr = 1};
     (void)state;
     assert_int_equal(floe_image_normalize(values, 6, values, 1, 2, 3, &p, FLOE_IMAGE_NHWC, NULL), FLOE_OK);
@@ -104,9 +106,9 @@ static void normalizing_in_place_works_where_it_is_promised(void **state)
 
 static void null_preprocess_means_pixels_as_they_are(void **state)
 {
-    uint8_t          pixels[4] = {0, 100, 200, 255};
+    uint8_t pixels[4] = {0, 100, 200, 255};
     const floe_image image = {.width = 2, .height = 2, .channels = 1, .data = pixels};
-    float            out[4];
+    float out[4];
     (void)state;
     assert_int_equal(floe_image_to_tensor(out, 4, &image, NULL, 2, 2, 0, FLOE_IMAGE_NCHW, NULL), FLOE_OK);
     for (int i = 0; i < 4; i++)
@@ -117,20 +119,20 @@ static void null_preprocess_means_pixels_as_they_are(void **state)
 static void one_call_equals_its_three_steps(void **state)
 {
     static const char *const files[] = {"rgb.png", "rgba.png", "grey.png", "grey_alpha.png", "s420.jpg"};
-    static const int         channels[] = {1, 3, 4};
+    static const int channels[] = {1, 3, 4};
     (void)state;
     for (size_t f = 0; f < 5; f++) {
-        size_t     size;
+        size_t size;
         floe_image image = {0};
-        uint8_t   *data = read_golden(files[f], &size);
+        uint8_t *data = read_golden(files[f], &size);
         assert_int_equal(floe_image_decode(&image, NULL, data, size, NULL, NULL), FLOE_OK);
         for (int m = 0; floe_resize_name(m); m++)
             for (int k = 0; k < 3; k++)
                 for (int layout = 0; layout < 2; layout++) {
                     floe_preprocess p = preset("caffe");
-                    floe_image      converted = {0};
-                    float           direct[6 * 5 * 4], resized[6 * 5 * 4], stepwise[6 * 5 * 4];
-                    const size_t    count = (size_t)(6 * 5 * channels[k]);
+                    floe_image converted = {0};
+                    float direct[6 * 5 * 4], resized[6 * 5 * 4], stepwise[6 * 5 * 4];
+                    const size_t count = (size_t)(6 * 5 * channels[k]);
                     p.resize = (floe_resize_method)m;
                     assert_int_equal(floe_image_to_tensor(direct, count, &image, &p, 6, 5, channels[k],
                                                           (floe_image_layout)layout, NULL),
@@ -151,7 +153,7 @@ static void one_call_equals_its_three_steps(void **state)
 static void channels_convert_by_the_rules(void **state)
 {
     static const struct {
-        int     from, to;
+        int from, to;
         uint8_t in[4], out[4];
     } rules[] = {
         {1, 1, {7}, {7}},
@@ -170,8 +172,8 @@ static void channels_convert_by_the_rules(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        uint8_t          in[4];
-        floe_image       out = {0};
+        uint8_t in[4];
+        floe_image out = {0};
         const floe_image image = {.width = 1, .height = 1, .channels = rules[i].from, .data = in};
         memcpy(in, rules[i].in, 4);
         assert_int_equal(floe_image_convert(&out, &image, rules[i].to, NULL), FLOE_OK);
@@ -183,7 +185,7 @@ static void channels_convert_by_the_rules(void **state)
 
 static void pixels_of_the_caller_are_left_alone(void **state)
 {
-    uint8_t    pixels[3] = {1, 2, 3};
+    uint8_t pixels[3] = {1, 2, 3};
     floe_image image = {.width = 1, .height = 1, .channels = 3, .data = pixels};
     (void)state;
     floe_image_free(&image); /* would abort if it freed an array on the stack */
@@ -195,16 +197,17 @@ static void pixels_of_the_caller_are_left_alone(void **state)
 
 static void wrong_arguments_are_refused(void **state)
 {
-    uint8_t          pixels[12] = {0};
-    float            out[12] = {0};
-    floe_error       err;
-    floe_image       made;
+    uint8_t pixels[12] = {0};
+    float out[12] = {0};
+    floe_error err;
+    floe_image made;
     const floe_image image = {.width = 2, .height = 2, .channels = 3, .data = pixels};
     (void)state;
     assert_int_equal(floe_image_to_tensor(out, 11, &image, NULL, 2, 2, 3, FLOE_IMAGE_NHWC, &err), FLOE_ERR_SHAPE);
     assert_int_equal(floe_image_to_tensor(NULL, 12, &image, NULL, 2, 2, 3, FLOE_IMAGE_NHWC, &err), FLOE_ERR_SHAPE);
     assert_int_equal(floe_image_to_tensor(out, 12, &image, NULL, 2, 2, 2, FLOE_IMAGE_NHWC, &err), FLOE_ERR_ARGUMENT);
-    assert_int_equal(floe_image_to_tensor(out, 12, &image, NULL, 2, 2, 3, (floe_image_layout)2, &err), FLOE_ERR_ARGUMENT);
+    assert_int_equal(floe_image_to_tensor(out, 12, &image, NULL, 2, 2, 3, (floe_image_layout)2, &err),
+                     FLOE_ERR_ARGUMENT);
     assert_int_equal(floe_image_to_tensor(out, 12, NULL, NULL, 2, 2, 3, FLOE_IMAGE_NHWC, &err), FLOE_ERR_ARGUMENT);
     assert_int_equal(floe_image_to_tensor(out, 12, &image, NULL, -2, -2, 3, FLOE_IMAGE_NHWC, &err), FLOE_ERR_ARGUMENT);
     assert_int_equal(floe_image_normalize(out, 12, NULL, 2, 2, 3, NULL, FLOE_IMAGE_NHWC, &err), FLOE_ERR_ARGUMENT);

@@ -34,7 +34,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageCms
 
 OUT = "tests/image/golden"
 SEEDS = "fuzz/corpus/image"
@@ -137,7 +137,8 @@ def bmp(pixels, bits, palette=None, top_down=False, info=40, masks=b"", compress
     head = struct.pack("<IiiHHIIiiII", info, w, -h if top_down else h, 1, bits, compression, len(rows), 2835, 2835,
                        colours, 0)
     head += bytes(info - 40)
-    return struct.pack("<2sIHHI", b"BM", offset + len(rows) + len(tail), 0, 0, offset) + head + masks + pal + rows + tail
+    first = struct.pack("<2sIHHI", b"BM", offset + len(rows) + len(tail), 0, 0, offset)
+    return first + head + masks + pal + rows + tail
 
 
 def pnm(kind, samples, maxval, comment=""):
@@ -181,6 +182,12 @@ def pillow(array, form, mode=None, **options):
     return data.getvalue()
 
 
+def srgb_profile():
+    p = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    p[24:36] = bytes(12)  # the time of its making
+    return bytes(p)
+
+
 def make_pngs():
     g13 = gradient(9, 13)
     s = scene(11, 17)
@@ -197,6 +204,7 @@ def make_pngs():
         "rgb_interlaced.png": png(s, RGB, 8, True),
         "rgb_gamma.png": png(g13, RGB, 8, extra=gama),
         "rgb_srgb.png": png(g13, RGB, 8, extra=chunk(b"sRGB", b"\0")),
+        "rgb_icc.png": png(g13, RGB, 8, extra=chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile(), 9))),
         "rgb_linear.png": png(g13, RGB, 8, extra=chunk(b"gAMA", struct.pack(">I", 100000))),
         "rgb_key.png": png(g13, RGB, 8, extra=chunk(b"tRNS", struct.pack(">HHH", *map(int, g13[2, 3])))),
         "rgb_16.png": png(rgb16, RGB, 16),
@@ -219,6 +227,7 @@ def make_pngs():
         "palette_4_alpha.png": png(indices, PALETTE, 4, extra=palette_chunk(colours) + trns16),
         "palette_1.png": png(indices % 2, PALETTE, 1, extra=palette_chunk(colours[:2])),
         "palette_2_interlaced.png": png(indices % 4, PALETTE, 2, True, palette_chunk(colours[:4]) + trns16[:0]),
+        "text_bomb.png": png(g13, RGB, 8, extra=chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"A" * 7_900_000, 9))),
         "one.png": png(np.array([[[10, 200, 60]]]), RGB, 8),
         "wide.png": png(scene(2, 61), RGB, 8),
     }
