@@ -21,6 +21,7 @@ CFLAGS_DEV := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -W
 endif
 
 # The ISA suffix of a kernel file picks its compiler flags, so no file mixes ISAs. x86 kernels are empty files elsewhere.
+FLAGS_scalar := -O3
 ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
 ifeq ($(ARCH),x86_64)
 FLAGS_avx2   := -O3 -mavx2 -mfma
@@ -49,12 +50,19 @@ TEST_LIBS  = $(shell pkg-config --libs cmocka jansson) $(IMAGE_LIBS)
 all: $(BUILD)/floe $(BUILD)/libfloe.so $(BUILD)/libfloe.a $(BUILD)/libfloe_image.so $(BUILD)/libfloe_image.a \
      $(BUILD)/floe.pc $(BUILD)/floe_image.pc
 
+# Kernel files are large; a build may leave the sanitizers out of them (the fuzzers do: no input reaches a kernel's sizes).
+KERNEL_SAN ?= $(SAN)
+$(BUILD)/obj/src/backend/cpu/kernel/%.o: override SAN := $(KERNEL_SAN)
+
 $(BUILD)/obj/%_avx2.o: %_avx2.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(FLAGS_avx2) -MMD -MP -c $< -o $@
 $(BUILD)/obj/%_avx512.o: %_avx512.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(FLAGS_avx512) -MMD -MP -c $< -o $@
+$(BUILD)/obj/%_scalar.o: %_scalar.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(FLAGS_scalar) -MMD -MP -c $< -o $@
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
@@ -147,7 +155,7 @@ FUZZ_SAN  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 .PHONY: fuzz fuzz-bins
 fuzz:
 	@tools/deps.sh clang libclang-rt-14-dev
-	@$(MAKE) --no-print-directory fuzz-bins CC=$(CLANG) BUILD=$(BUILD)-fuzz SAN="$(FUZZ_SAN) -fsanitize=fuzzer-no-link" OPT=-O1
+	@$(MAKE) --no-print-directory fuzz-bins CC=$(CLANG) BUILD=$(BUILD)-fuzz SAN="$(FUZZ_SAN) -fsanitize=fuzzer-no-link" KERNEL_SAN= OPT=-O1
 	@BUILD=$(BUILD)-fuzz SECONDS=$(SECONDS) fuzz/run.sh $(FUZZ_BIN)
 fuzz-bins: $(patsubst fuzz/%.c,$(BUILD)/%,$(FUZZ_SRC))
 $(BUILD)/fuzz_%: $(BUILD)/obj/fuzz/fuzz_%.o $(IMAGE_OBJ) $(BUILD)/libfloe.a

@@ -48,8 +48,10 @@ static double now(void)
 #define PEAK(name, target_text, type, set, fma, lanes)                                               \
     __attribute__((target(target_text))) static double name(volatile float *sink)                    \
     {                                                                                                \
-        type a = set(*sink), b = set(0.999f), s0 = a, s1 = a, s2 = a, s3 = a, s4 = a, s5 = a, s6 = a; \
-        type s7 = a, s8 = a, s9 = a, s10 = a, s11 = a;                                               \
+        /* sink is volatile: the compiler cannot know that the chains are the same */                \
+        type a = set(*sink), b = set(0.999f), s0 = set(*sink), s1 = set(*sink), s2 = set(*sink);     \
+        type s3 = set(*sink), s4 = set(*sink), s5 = set(*sink), s6 = set(*sink), s7 = set(*sink);    \
+        type s8 = set(*sink), s9 = set(*sink), s10 = set(*sink), s11 = set(*sink);                   \
         float out[lanes];                                                                            \
         for (int k = 0; k < STEPS; k++) {                                                            \
             s0 = fma(s0, b, a), s1 = fma(s1, b, a), s2 = fma(s2, b, a), s3 = fma(s3, b, a);          \

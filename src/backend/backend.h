@@ -62,6 +62,9 @@ typedef struct fl_tactic {
      * compares a PLAN's packed range with it before `run` reads that range, so a damaged or hostile PLAN cannot make a
      * kernel read past it. NULL when pack is NULL (a tactic with pack but without it is refused at load). */
     size_t (*packed_bytes)(const fl_op_desc *desc);
+    /* The fl_device_info.isa its kernels are written for; 0: any. A device runs those of lower levels too (a PLAN may name
+     * them), but the builder has no use for them where one of a higher level does the same. */
+    int level;
 } fl_tactic;
 
 /* The tactics of one operator, best guess first, reference last. */

@@ -34,6 +34,20 @@ static bool kept_by_user(const fl_build_state *b, const fl_tactic *t)
     return b->options->n_only == 0 || is_reference(t);
 }
 
+/* Those of lower instruction sets are not worth the time it takes to time them. */
+static size_t drop_lower_levels(candidate *c, size_t n)
+{
+    int level = 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!c[i].over && c[i].tactic->level > level)
+            level = c[i].tactic->level;
+    for (size_t i = 0; i < n; i++)
+        if (c[i].tactic->level >= level)
+            c[kept++] = c[i];
+    return kept;
+}
+
 static size_t candidates_of(fl_build_state *b, const fl_layer *layer, candidate *out)
 {
     const fl_tactic_list list = b->backend->tactics(b->device, layer->desc.op);
@@ -50,6 +64,7 @@ static size_t candidates_of(fl_build_state *b, const fl_layer *layer, candidate 
         const size_t workspace = t->workspace_bytes(&layer->desc, &b->info, b->batch);
         out[n++] = (candidate){t, workspace, 0, workspace > b->workspace_limit};
     }
+    n = drop_lower_levels(out, n);
     /* All want too much workspace: the reference, if there is one, still runs. */
     bool any = false;
     for (size_t i = 0; i < n; i++)

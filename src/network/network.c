@@ -297,7 +297,8 @@ floe_status fl_net_sort(fl_network *net, floe_error *err)
             }
         }
     }
-    memcpy(net->layers, sorted, placed * sizeof *sorted);
+    if (placed) /* a network may have no layers, and then no array either */
+        memcpy(net->layers, sorted, placed * sizeof *sorted);
     net->n_layers = placed;
     for (size_t i = 0; i < placed; i++)
         net->layers[i]->index = (int)i;

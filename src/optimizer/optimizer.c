@@ -1,9 +1,10 @@
 /* optimizer.c - the ordered table of passes and the driver that runs it.
  *
  * Order matters. Dropout goes first because its random numbers must never be folded or run. Constants are folded before
- * patterns are matched, so that written-out batch norms and shape arithmetic shrink to the forms the passes know. Layouts
- * are settled before anything is fused, so that fusions see one format. Scales and shifts go into the weights, then the
- * residual, then the activation: the order in which a fused layer applies them.
+ * patterns are matched, so that written-out batch norms and shape arithmetic shrink to the forms the passes know. Pads go
+ * while no transpose stands between them and their convolution. Layouts are settled before anything is fused, so that
+ * fusions see one format. Scales and shifts go into the weights, then the residual, then the activation: the order in
+ * which a fused layer applies them.
  */
 #include "optimizer/optimizer_util.h"
 
@@ -14,9 +15,9 @@ static const fl_opt_pass passes[] = {
     {"fold-constants", "computes what depends on constants only", fl_opt_fold_constants, false},
     {"identities", "removes layers that change nothing", fl_opt_identities, false},
     {"clips", "writes minima and maxima with constants as relu, relu6, leaky_relu", fl_opt_clips, false},
+    {"fold-pad", "puts zero padding into the convolution behind it", fl_opt_fold_pad, false},
     {"layout", "brings convolutions and pools from NCHW to NHWC between transposes", fl_opt_layout, false},
     {"transposes", "moves transposes down and lets them cancel", fl_opt_transposes, false},
-    {"fold-pad", "puts zero padding into the convolution behind it", fl_opt_fold_pad, false},
     {"fold-batchnorm", "puts batch norms, fused or written out, and biases into the weights before them",
      fl_opt_fold_batchnorm, false},
     {"merge-scale-shift", "joins a per-channel factor and term without weights before them", fl_opt_merge_scale_shift, false},

@@ -20,7 +20,8 @@
 typedef enum fl_plan_place {
     FL_PLACE_ARENA,   /* offset into the context's arena */
     FL_PLACE_BINDING, /* offset = binding index: the caller's buffer */
-    FL_PLACE_WEIGHTS  /* offset into the weights section: a constant used as it is */
+    FL_PLACE_WEIGHTS  /* offset into the weights section: a constant used as it is; one that every reader has taken into
+                       * its packed weights has an offset (0, say) but no bytes there */
 } fl_plan_place;
 
 typedef struct fl_plan_tensor {

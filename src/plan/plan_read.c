@@ -57,7 +57,8 @@ static floe_status check_preamble(parser *p, floe_error *err)
         FL_FAIL(err, FLOE_ERR_FORMAT, "%zu bytes, but its header says %llu: it was cut, extended or damaged", p->size,
                 (unsigned long long)file_bytes);
     if (p->n_sections > fl_reader_left(&r) / FL_PLAN_ENTRY_BYTES)
-        FL_FAIL(err, FLOE_ERR_FORMAT, "a table of %u sections in a file of %zu bytes", (unsigned)p->n_sections, p->size);
+        FL_FAIL(err, FLOE_ERR_FORMAT, "a table of %u sections in a file of %zu bytes", (unsigned)p->n_sections,
+                p->size);
     const size_t rest = FL_PLAN_CRC_AT + 4;
     const size_t header_bytes = FL_PLAN_PREAMBLE_BYTES + (size_t)p->n_sections * FL_PLAN_ENTRY_BYTES;
     if (crc != fl_crc32c(fl_crc32c(0, p->data, FL_PLAN_CRC_AT), p->data + rest, header_bytes - rest) || zero != 0)

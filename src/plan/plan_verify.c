@@ -9,11 +9,11 @@
  *               before; what is written may be written, and overlaps an input of the same step completely or not at all
  *     sums      arena and workspace are what tensors and steps add up to; every output was written
  *
- * Who wrote what is kept by bytes, not by tensor: an elided reshape gives the bytes that one step wrote to the next under
- * another index and shape. Tensors of one place, offset and size (at one and at the largest batch: sizes are linear in
- * it, so then at all) form a "storage"; a step may read a storage that an earlier step wrote. That two tensors share
- * bytes over time is the builder's business; whether a value was overwritten too early is not checked, it harms
- * nobody but the answer.
+ * Who wrote what is kept by bytes, not by tensor: an elided reshape gives the bytes that one step wrote to the next
+ * under another index and shape. Tensors of one place, offset and size (at one and at the largest batch: sizes are
+ * linear in it, so then at all) form a "storage"; a step may read a storage that an earlier step wrote. That two
+ * tensors share bytes over time is the builder's business; whether a value was overwritten too early is not checked,
+ * it harms nobody but the answer.
  *
  * Cost is linear in the plan but for one sort; memory is a few bytes a tensor.
  */
@@ -277,8 +277,8 @@ static floe_status check_packed(const verifier *v, const fl_plan_step *s, floe_e
     for (uint32_t i = 0; i < 32; i++)
         if (is_taken(s, i) && (i >= s->n_in || s->in[i] == FL_PLAN_NONE || !v->e->tensors[s->in[i]].desc.constant))
             FL_FAIL(err, FLOE_ERR_FORMAT, "input %u is said to be packed, but is no constant", (unsigned)i);
-    if (s->packed_offset % FL_ALIGN != 0 || s->packed_offset > weights || s->packed_bytes > weights - s->packed_offset ||
-        (s->packed_bytes == 0 && s->packed_offset != 0))
+    if (s->packed_offset % FL_ALIGN != 0 || s->packed_offset > weights ||
+        s->packed_bytes > weights - s->packed_offset || (s->packed_bytes == 0 && s->packed_offset != 0))
         FL_FAIL(err, FLOE_ERR_FORMAT, "packed weights at %llu, %llu bytes: outside of the %llu there are, or not "
                 "aligned", (unsigned long long)s->packed_offset, (unsigned long long)s->packed_bytes,
                 (unsigned long long)weights);

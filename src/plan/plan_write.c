@@ -173,7 +173,8 @@ static void put_header(fl_buf *header, const section *sections, uint32_t count, 
     if (header->failed)
         return;
     const size_t rest = FL_PLAN_CRC_AT + 4;
-    const uint32_t crc = fl_crc32c(fl_crc32c(0, header->data, FL_PLAN_CRC_AT), header->data + rest, header->size - rest);
+    const uint32_t before = fl_crc32c(0, header->data, FL_PLAN_CRC_AT);
+    const uint32_t crc = fl_crc32c(before, header->data + rest, header->size - rest);
     for (int i = 0; i < 4; i++)
         header->data[FL_PLAN_CRC_AT + i] = (uint8_t)(crc >> (8 * i));
 }

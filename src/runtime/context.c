@@ -171,9 +171,9 @@ static floe_status check_cut(const fl_plan_step *s, const fl_tensor_desc *x, int
     const int64_t far = p->begin[axis] > last ? p->begin[axis] : last;
 
     if (p->size[axis] > 0 && far >= places)
-        return fl_fail(err, FLOE_ERR_SHAPE, "step '%s' cuts places %lld to %lld out of axis %d, which has %lld at batch "
-                       "%lld; a larger batch is needed", s->name, (long long)p->begin[axis], (long long)last, axis,
-                       (long long)places, (long long)batch);
+        return fl_fail(err, FLOE_ERR_SHAPE, "step '%s' cuts places %lld to %lld out of axis %d, which has %lld at "
+                       "batch %lld; a larger batch is needed", s->name, (long long)p->begin[axis], (long long)last,
+                       axis, (long long)places, (long long)batch);
     return FLOE_OK;
 }
 

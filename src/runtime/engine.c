@@ -1,10 +1,10 @@
 /* engine.c - a plan meets the machine: which of its engines runs here, and by which functions.
  *
- * The plan was verified when it was loaded: its tables make sense among themselves. What it could not know is this build.
- * So each step's tactic is looked up by name and asked again what the builder asked: does it support the step, which
- * constants does it take, how many bytes do they pack to, may the output lie where an input lies? Only when every answer
- * is the one that the plan was built on do kernels get to see it; they check nothing. A plan made with intent to harm
- * can thus choose among sound steps, and no more.
+ * The plan was verified when it was loaded: its tables make sense among themselves. What it could not know is this
+ * build. So each step's tactic is looked up by name and asked again what the builder asked: does it support the step,
+ * which constants does it take, how many bytes do they pack to, may the output lie where an input lies? Only when every
+ * answer is the one that the plan was built on do kernels get to see it; they check nothing. A plan made with intent to
+ * harm can thus choose among sound steps, and no more.
  *
  * Workspace is not taken from the plan but asked for anew: it is this build's kernels that will use it.
  *

@@ -1,7 +1,7 @@
 /* uff_depth_space.c - DepthToSpace and SpaceToDepth: blocks of b x b pixels and channels trade places.
  *
- * Both are a reshape that gives the block axes of their own, a transpose, and a reshape that joins them elsewhere. With a
- * block (i, j) and C channels of the picture, the deep side's channel is (i * b + j) * C + c:
+ * Both are a reshape that gives the block axes of their own, a transpose, and a reshape that joins them elsewhere. With
+ * a block (i, j) and C channels of the picture, the deep side's channel is (i * b + j) * C + c:
  *
  *             deep                     split                  swapped                  wide
  *   NHWC   N, H, W, b*b*C   <->   N, H, W, b, b, C   <->   N, H, b, W, b, C   <->   N, H*b, W*b, C
@@ -13,10 +13,11 @@
 
 #include <string.h>
 
-#define LARGEST_BLOCK 128 /* its square times a dimension, below 2^48 each, fits 64 bits also where the tensor is empty */
+#define LARGEST_BLOCK                                                                                                  \
+    128 /* its square times a dimension, below 2^48 each, fits 64 bits also where the tensor is empty */
 
-static floe_status permute(fl_uff_importer *m, const fl_uff_node *node, fl_tensor *x, const int64_t split[6], const int32_t perm[6],
-                           const int64_t result[4], fl_tensor **out, floe_error *err)
+static floe_status permute(fl_uff_importer *m, const fl_uff_node *node, fl_tensor *x, const int64_t split[6],
+                           const int32_t perm[6], const int64_t result[4], fl_tensor **out, floe_error *err)
 {
     floe_status st = FLOE_OK;
     fl_op_params p = {0};
@@ -34,7 +35,8 @@ static floe_status check(const fl_tensor *x, int64_t b, const char *format, floe
     if (format && strcmp(format, "NHWC") && strcmp(format, "NCHW"))
         return fl_fail(err, FLOE_ERR_UNSUPPORTED, "data_format %s; NHWC and NCHW are supported", format);
     if (x->desc.rank != 4)
-        return fl_fail(err, FLOE_ERR_SHAPE, "needs an input of rank 4, found %s", fl_tensor_text(&x->desc, text, sizeof text));
+        return fl_fail(err, FLOE_ERR_SHAPE, "needs an input of rank 4, found %s",
+                       fl_tensor_text(&x->desc, text, sizeof text));
     if (b < 2 || b > LARGEST_BLOCK)
         return fl_fail(err, FLOE_ERR_LIMIT, "a block_size of %lld; 2 to %d are possible", (long long)b, LARGEST_BLOCK);
     for (int i = 1; i < 4; i++)
@@ -56,15 +58,15 @@ floe_status fl_uff_depth_to_space(fl_uff_importer *m, const fl_uff_node *node, f
     FL_TRY(check(x, b, format, err));
     const int64_t *d = x->desc.dim, deep = d[last ? 3 : 1], c = deep / b / b;
     if (deep % b || deep / b % b)
-        FL_FAIL(err, FLOE_ERR_SHAPE, "%lld channels are no multiple of a block of %lldx%lld", (long long)deep, (long long)b,
-                (long long)b);
+        FL_FAIL(err, FLOE_ERR_SHAPE, "%lld channels are no multiple of a block of %lldx%lld", (long long)deep,
+                (long long)b, (long long)b);
     const int64_t h = d[last ? 1 : 2], w = d[last ? 2 : 3];
     if (last)
-        FL_TRY(permute(m, node, x, (const int64_t[]){d[0], h, w, b, b, c}, nhwc, (const int64_t[]){d[0], h * b, w * b, c},
-                       &out->tensor[0], err));
+        FL_TRY(permute(m, node, x, (const int64_t[]){d[0], h, w, b, b, c}, nhwc,
+                       (const int64_t[]){d[0], h * b, w * b, c}, &out->tensor[0], err));
     else
-        FL_TRY(permute(m, node, x, (const int64_t[]){d[0], b, b, c, h, w}, nchw, (const int64_t[]){d[0], c, h * b, w * b},
-                       &out->tensor[0], err));
+        FL_TRY(permute(m, node, x, (const int64_t[]){d[0], b, b, c, h, w}, nchw,
+                       (const int64_t[]){d[0], c, h * b, w * b}, &out->tensor[0], err));
 done:
     return st;
 }
@@ -85,11 +87,11 @@ floe_status fl_uff_space_to_depth(fl_uff_importer *m, const fl_uff_node *node, f
                 (long long)wide_w, (long long)b, (long long)b);
     const int64_t h = wide_h / b, w = wide_w / b;
     if (last)
-        FL_TRY(permute(m, node, x, (const int64_t[]){d[0], h, b, w, b, c}, nhwc, (const int64_t[]){d[0], h, w, b * b * c},
-                       &out->tensor[0], err));
+        FL_TRY(permute(m, node, x, (const int64_t[]){d[0], h, b, w, b, c}, nhwc,
+                       (const int64_t[]){d[0], h, w, b * b * c}, &out->tensor[0], err));
     else
-        FL_TRY(permute(m, node, x, (const int64_t[]){d[0], c, h, b, w, b}, nchw, (const int64_t[]){d[0], b * b * c, h, w},
-                       &out->tensor[0], err));
+        FL_TRY(permute(m, node, x, (const int64_t[]){d[0], c, h, b, w, b}, nchw,
+                       (const int64_t[]){d[0], b * b * c, h, w}, &out->tensor[0], err));
 done:
     return st;
 }

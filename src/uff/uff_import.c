@@ -244,6 +244,27 @@ static floe_status check_registered(const fl_uff_importer *m, floe_error *err)
     return FLOE_OK;
 }
 
+/* Inputs come first: their order is the order of the bindings. It is the caller's where he registered them; then the
+ * graph's, which TensorFlow's converter lists from the outputs backwards. */
+static floe_status import_inputs(fl_uff_importer *m, node_stack *stack, uint8_t *state, floe_error *err)
+{
+    floe_status st = FLOE_OK;
+    const fl_uff_graph *g = m->graph;
+    const bool backwards = g->n_descriptor > 0;
+    for (size_t i = 0; i < m->options->n_inputs; i++) {
+        const uint32_t at = fl_names_find(&g->by_id, m->options->inputs[i].name);
+        if (m->wanted[at])
+            FL_TRY(import_from(m, at, stack, state, err));
+    }
+    for (size_t i = 0; i < g->n_node; i++) {
+        const size_t at = backwards ? g->n_node - 1 - i : i;
+        if (m->wanted[at] && !strcmp(g->node[at].operation, "Input"))
+            FL_TRY(import_from(m, (uint32_t)at, stack, state, err));
+    }
+done:
+    return st;
+}
+
 floe_status fl_uff_import(fl_network **out, const fl_uff_graph *graph, const fl_uff_import_options *options, floe_error *err)
 {
     static const fl_uff_import_options no_options;
@@ -270,10 +291,7 @@ floe_status fl_uff_import(fl_network **out, const fl_uff_graph *graph, const fl_
     for (size_t i = 0; i < outputs.count; i++)
         FL_TRY(mark_wanted(&m, outputs.item[i].node, &stack, err));
     FL_TRY(check_operations(&m, err));
-    /* Inputs first and in the graph's order: it is the order of the bindings. */
-    for (size_t i = 0; i < graph->n_node; i++)
-        if (m.wanted[i] && (!strcmp(graph->node[i].operation, "Input") || fl_uff_registered(&m, graph->node[i].id)))
-            FL_TRY(import_from(&m, (uint32_t)i, &stack, state, err));
+    FL_TRY(import_inputs(&m, &stack, state, err));
     for (size_t i = 0; i < outputs.count; i++) {
         const wanted_output *o = &outputs.item[i];
         FL_TRY(import_from(&m, o->node, &stack, state, err));

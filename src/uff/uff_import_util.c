@@ -53,7 +53,8 @@ done:
 
 /* ---- results */
 
-floe_status fl_uff_cast(fl_uff_importer *m, const fl_uff_node *node, fl_tensor *x, fl_dtype to, fl_tensor **out, floe_error *err)
+floe_status fl_uff_cast(fl_uff_importer *m, const fl_uff_node *node, fl_tensor *x, fl_dtype to, fl_tensor **out,
+                        floe_error *err)
 {
     floe_status st = FLOE_OK;
     const fl_op_params p = {.dtype = {.dtype = to}};

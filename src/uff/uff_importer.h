@@ -58,10 +58,12 @@ floe_status fl_uff_integers_of(fl_uff_importer *m, const fl_uff_node *node, size
                                int64_t *out, int max, int *count, floe_error *err);
 
 /* ---- results */
-/* Adds a layer named after the node and returns its first output. Half precision is calculated in float32 between casts. */
+/* Adds a layer named after the node and returns its first output. Half precision is calculated in float32 between
+ * casts. */
 floe_status fl_uff_layer(fl_uff_importer *m, const fl_uff_node *node, fl_op_kind op, const fl_op_params *p,
                          fl_tensor *const *in, int n_in, fl_tensor **out, floe_error *err);
-floe_status fl_uff_cast(fl_uff_importer *m, const fl_uff_node *node, fl_tensor *x, fl_dtype to, fl_tensor **out, floe_error *err);
+floe_status fl_uff_cast(fl_uff_importer *m, const fl_uff_node *node, fl_tensor *x, fl_dtype to, fl_tensor **out,
+                        floe_error *err);
 bool        fl_uff_is_half(fl_dtype dtype); /* f16, bf16 */
 /* Reshape to known dims; nothing is added when they are the tensor's already. */
 floe_status fl_uff_reshape(fl_uff_importer *m, const fl_uff_node *node, fl_tensor *x, int rank, const int64_t *dim,

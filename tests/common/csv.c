@@ -9,8 +9,8 @@
 
 static const struct type {
     const char *name;
-    char        kind;
-    int         bytes;
+    char kind;
+    int bytes;
 } types[] = {{"float32", 'f', 4}, {"float64", 'f', 8}, {"float16", 'f', 2}, {"int8", 'i', 1},
              {"int16", 'i', 2},   {"int32", 'i', 4},   {"int64", 'i', 8},   {"uint8", 'u', 1},
              {"uint16", 'u', 2},  {"uint32", 'u', 4},  {"uint64", 'u', 8},  {"bool", 'b', 1}};

@@ -1,7 +1,7 @@
 /* csv.h - arrays as text, one number a line, as the dl4j test graphs store their inputs and expected outputs.
  *
- * <base>.csv holds the values in C order, <base>.shape the dimensions, one a line. A scalar and an empty vector have the
- * same shape file, a single 0; the number of values tells them apart. The element type stands elsewhere and is the
+ * <base>.csv holds the values in C order, <base>.shape the dimensions, one a line. A scalar and an empty vector have
+ * the same shape file, a single 0; the number of values tells them apart. The element type stands elsewhere and is the
  * caller's to say. Never trusts a count: broken files are test data too.
  */
 #ifndef TESTS_COMMON_CSV_H

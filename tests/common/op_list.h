@@ -1,7 +1,7 @@
 /* op_list.h - which TensorFlow operations the walkthrough promises, for tests over graphs that others made.
  *
- * A foreign graph made of these alone must run and give the right answer. One with others may be refused, as long as the
- * refusal names them: such graphs are listed and counted by the tests, not failed.
+ * A foreign graph made of these alone must run and give the right answer. One with others may be refused, as long as
+ * the refusal names them: such graphs are listed and counted by the tests, not failed.
  */
 #ifndef TESTS_COMMON_OP_LIST_H
 #define TESTS_COMMON_OP_LIST_H

@@ -327,18 +327,21 @@ static int64_t pick_channels(void)
 
 static bool random_conv2d(problem *p)
 {
-    const bool groups = chance(20);
+    const bool winograd = chance(20), groups = !winograd && chance(20);
     const int64_t g = groups ? pick(2, 4) : 1;
-    const int64_t cin = groups ? pick(1, 20) : chance(25) ? pick(1, 4) : pick_channels();
-    const int64_t cout = groups ? pick(1, 20) : pick_channels();
-    const int64_t size = chance(30) ? 1 : 3;
-    const int64_t filter[4] = {chance(60) ? size : pick(1, 7), chance(60) ? size : pick(1, 7), cin, cout * g};
+    const int64_t cin = groups ? pick(1, 20) : winograd ? pick(16, 140) : chance(25) ? pick(1, 4) : pick_channels();
+    const int64_t cout = groups ? pick(1, 20) : winograd ? pick(16, 140) : pick_channels();
+    const int64_t size = winograd || chance(70) ? 3 : 1;
+    const int64_t filter[4] = {winograd || chance(60) ? size : pick(1, 7), winograd || chance(60) ? size : pick(1, 7),
+                               cin, cout * g};
     const int64_t x[4] = {pick(1, 3), pick(1, 24), pick(1, 24), cin * g};
     const int64_t bias[1] = {cout * g};
     fl_conv_params *c = &p->c.d.p.conv;
 
     begin(p, FL_OP_CONV2D);
     pick_window(c, x, filter);
+    for (int i = 0; i < 2 && winograd; i++)
+        c->stride[i] = c->dilation[i] = 1;
     pick_act(&c->act, &c->alpha);
     c->groups = (int32_t)g;
     add_input(p, 0, true, false, 4, x);

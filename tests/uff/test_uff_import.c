@@ -1,7 +1,8 @@
 /* test_uff_import.c - UFF nodes become layers: small graphs made in memory, imported, run by the references.
  *
- * The operations themselves are tested against TensorFlow from file to answer (tests/op/test_op_goldens.c); here stands what
- * no TensorFlow graph shows: refusals and their sentences, inputs in place of constants, half precision, odd shapes.
+ * The operations themselves are tested against TensorFlow from file to answer (tests/op/test_op_goldens.c); here stands
+ * what no TensorFlow graph shows: refusals and their sentences, inputs in place of constants, half precision, odd
+ * shapes.
  */
 #include "../unit/net_case.h"
 
@@ -50,7 +51,8 @@ static void add_typed(fl_uff_graph *g, const char *id, const char *operation, in
     set(g, id, "dtype", (fl_uff_data){.kind = FL_UFF_DTYPE, .u.i = dtype});
     set(g, id, "shape", (fl_uff_data){.kind = FL_UFF_I_LIST, .count = (size_t)rank, .u.i_list = dim});
 }
-static void add_const(fl_uff_graph *g, const char *id, int64_t dtype, int rank, int64_t *dim, const void *data, size_t bytes)
+static void add_const(fl_uff_graph *g, const char *id, int64_t dtype, int rank, int64_t *dim, const void *data,
+                      size_t bytes)
 {
     add_typed(g, id, "Const", dtype, rank, dim);
     set(g, id, "values", (fl_uff_data){.kind = FL_UFF_BLOB, .count = bytes, .u.blob = data});
@@ -60,10 +62,11 @@ static void add_ints(fl_uff_graph *g, const char *id, const int32_t *values, int
     add_const(g, id, FL_UFF_INT32, 1, count, values, (size_t)*count * sizeof *values);
 }
 
-static floe_status import(fl_network **n, const fl_uff_graph *g, const char *output, const fl_uff_input *inputs, size_t n_inputs,
-                          int64_t max_batch, floe_error *err)
+static floe_status import(fl_network **n, const fl_uff_graph *g, const char *output, const fl_uff_input *inputs,
+                          size_t n_inputs, int64_t max_batch, floe_error *err)
 {
-    const fl_uff_import_options options = {.inputs = inputs, .n_inputs = n_inputs, .outputs = &output, .n_outputs = 1, .max_batch = max_batch};
+    const fl_uff_import_options options = {
+        .inputs = inputs, .n_inputs = n_inputs, .outputs = &output, .n_outputs = 1, .max_batch = max_batch};
     return fl_uff_import(n, g, &options, err);
 }
 
@@ -135,9 +138,11 @@ static void reshape_refuses_what_does_not_fit(void **state)
     static const int32_t seven[] = {-1, 7}, open[] = {-1, -1}, nothing[] = {0, -1};
     static const struct {
         const int32_t *target;
-        floe_status    status;
-        const char    *sentence;
-    } cases[] = {{seven, FLOE_ERR_SHAPE, "pieces of 7"}, {open, FLOE_ERR_FORMAT, "-1 more than once"}, {nothing, FLOE_ERR_SHAPE, "pieces of 0"}};
+        floe_status status;
+        const char *sentence;
+    } cases[] = {{seven, FLOE_ERR_SHAPE, "pieces of 7"},
+                 {open, FLOE_ERR_FORMAT, "-1 more than once"},
+                 {nothing, FLOE_ERR_SHAPE, "pieces of 0"}};
     (void)state;
     for (int i = 0; i < 3; i++) {
         fl_uff_graph *g = new_graph();
@@ -209,8 +214,12 @@ static void training_flags_get_their_inference_value(void **state)
 {
     static const struct {
         const char *id;
-        float       value;
-    } flags[] = {{"isTraining", 0}, {"is_training", 0}, {"net/keras_learning_phase", 0}, {"keep_prob", 1}, {"scope/dropout_rate", 0}};
+        float value;
+    } flags[] = {{"isTraining", 0},
+                 {"is_training", 0},
+                 {"net/keras_learning_phase", 0},
+                 {"keep_prob", 1},
+                 {"scope/dropout_rate", 0}};
     (void)state;
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         fl_uff_graph *g = new_graph();
@@ -300,13 +309,15 @@ static void depth_and_space_change_places(void **state)
         set_int(g, "y", "block_size", 2);
         set_text(g, "y", "data_format", nhwc ? "NHWC" : "NCHW");
         fl_network *n = must_import(g, "y", NULL, 0);
-        gives(n, nhwc ? (to_space ? "f32[N,12,8,2]" : "f32[N,3,2,32]") : (to_space ? "f32[N,2,12,8]" : "f32[N,32,3,2]"));
+        gives(n,
+              nhwc ? (to_space ? "f32[N,12,8,2]" : "f32[N,3,2,32]") : (to_space ? "f32[N,2,12,8]" : "f32[N,32,3,2]"));
         nc_store s = nc_run(n);
         const float *x = s.block[n->inputs[0]->id], *y = nc_result(n, &s, 0);
         const float *deep = to_space ? x : y, *wide = to_space ? y : x;
         const fl_tensor_desc *in = &n->inputs[0]->desc, *out = &n->outputs[0].tensor->desc;
         const fl_tensor_desc *deep_d = to_space ? in : out, *wide_d = to_space ? out : in;
-        const int64_t channels = wide_d->dim[nhwc ? 3 : 1], height = wide_d->dim[nhwc ? 1 : 2], width = wide_d->dim[nhwc ? 2 : 3];
+        const int64_t channels = wide_d->dim[nhwc ? 3 : 1], height = wide_d->dim[nhwc ? 1 : 2],
+                      width = wide_d->dim[nhwc ? 2 : 3];
         for (int64_t i = 0; i < NC_BATCH; i++)
             for (int64_t c = 0; c < channels; c++)
                 for (int64_t h = 0; h < height; h++)
@@ -323,7 +334,7 @@ static void blocks_that_do_not_fit_are_refused(void **state)
     int64_t shape[] = {-1, 5, 4, 6};
     static const struct {
         const char *operation;
-        int64_t     block;
+        int64_t block;
         floe_status status;
         const char *sentence;
     } cases[] = {{"_DepthToSpace", 2, FLOE_ERR_SHAPE, "6 channels are no multiple of a block of 2x2"},

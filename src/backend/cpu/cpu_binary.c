@@ -128,17 +128,25 @@ static side_kind kind_of(const fl_view *v, int k)
     return !rows_alike ? LOOSE : v->stride[k][v->rank - 1] == 0 ? STILL : PATTERN;
 }
 
-/* Rows `place` and following of side k, `rows` of them, one after the other. */
+/* Rows `from` and following of side k, `rows` of them, one after the other; by runs along the axis before the last. */
 static void lay_out(const job *j, int k, const fl_place *from, int64_t rows, float *to)
 {
     const fl_view *v = &j->v;
-    const int64_t row = fl_view_row(v), step = v->stride[k][v->rank - 1];
+    const int axis = v->rank - 2;
+    const int64_t row = fl_view_row(v), stride = v->stride[k][axis];
+    const bool still = v->stride[k][v->rank - 1] == 0;
     fl_place place = *from;
 
-    for (int64_t r = 0; r < rows; r++, fl_view_next(v, &place)) {
+    while (rows > 0) {
+        const int64_t left = v->dim[axis] - place.index[axis], run = left < rows ? left : rows;
         const float *x = j->side[k] + place.at[k];
-        for (int64_t i = 0; i < row; i++)
-            *to++ = x[i * step];
+        for (int64_t r = 0; r < run; r++, x += stride)
+            for (int64_t i = 0; i < row; i++)
+                *to++ = still ? *x : x[i];
+        rows -= run;
+        place.index[axis] += run - 1; /* the last row of the run */
+        place.at[k] += (run - 1) * stride;
+        fl_view_next(v, &place);
     }
 }
 

@@ -343,7 +343,7 @@ static bool patch_supports(const fl_depthwise_patch *k, const fl_op_desc *d, con
 }
 
 /* What the two families have in common: everything but the kernel and supports(). */
-#define TACTIC(id, text, supports_expression, any, patch)                                                             \
+#define TACTIC(id, text, ISA, supports_expression, any, patch)                                                        \
     static bool supports_##id(const fl_op_desc *d, const fl_device_info *device, const char **why_not)                \
     {                                                                                                                 \
         return supports_expression;                                                                                   \
@@ -371,6 +371,7 @@ static bool patch_supports(const fl_depthwise_patch *k, const fl_op_desc *d, con
     const fl_tactic fl_cpu_depthwise_##id = {                                                                         \
         .name = "cpu.depthwise_conv2d." text,                                                                         \
         .op = FL_OP_DEPTHWISE_CONV2D,                                                                                 \
+        .level = FL_CPU_##ISA,                                                                                        \
         .supports = supports_##id,                                                                                    \
         .workspace_bytes = workspace_##id,                                                                            \
         .packs = 1u << FL_CONV_FILTER | 1u << FL_CONV_BIAS_SLOT,                                                      \
@@ -380,11 +381,11 @@ static bool patch_supports(const fl_depthwise_patch *k, const fl_op_desc *d, con
         .run = run_##id};
 
 #define FL_DEPTHWISE_PATCH(dtype, size, stride, ISA, isa)                                                             \
-    TACTIC(patch_##size##s##stride##_##isa, #dtype ".patch_" #size "x" #size "s" #stride "." #isa,                    \
+    TACTIC(patch_##size##s##stride##_##isa, #dtype ".patch_" #size "x" #size "s" #stride "." #isa, ISA,               \
            patch_supports(&fl_##dtype##_depthwise_##size##x##size##s##stride##__##isa, d, device, why_not),           \
            &fl_##dtype##_depthwise__##isa, &fl_##dtype##_depthwise_##size##x##size##s##stride##__##isa)
 #define FL_DEPTHWISE_ANY(dtype, ISA, isa)                                                                             \
-    TACTIC(any_##isa, #dtype ".any." #isa, any_supports(&fl_##dtype##_depthwise__##isa, d, device, why_not),          \
+    TACTIC(any_##isa, #dtype ".any." #isa, ISA, any_supports(&fl_##dtype##_depthwise__##isa, d, device, why_not),     \
            &fl_##dtype##_depthwise__##isa, NULL)
 #include "backend/cpu/kernel/depthwise.def"
 #undef FL_DEPTHWISE_PATCH

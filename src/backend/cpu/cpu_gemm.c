@@ -38,6 +38,7 @@ typedef struct plan {
     int64_t   tiles_per_row; /* by_row */
     int64_t   block, blocks; /* tiles a block; blocks */
     int64_t   slivers, part, parts; /* slivers of a group; slivers a part; parts of a group */
+    bool      tiles_first; /* in a task: tile by tile, and in each all slivers */
     bool      parts_first; /* consecutive tasks share slivers, not tiles */
 } plan;
 
@@ -116,6 +117,7 @@ static void cut_blocks(plan *p, size_t threads, const fl_device_info *device)
     p->parts = p->parts < 1 ? 1 : p->parts > p->slivers ? p->slivers : p->parts;
     p->part = ceil_div(p->slivers, p->parts);
     p->parts = ceil_div(p->slivers, p->part);
+    p->tiles_first = p->part * fl_gemm_sliver_floats(s) * (int64_t)sizeof(float) <= (int64_t)device->l2_bytes / 16;
     p->parts_first = (int64_t)fl_gemm_b_floats(s) > p->tiles * tile_input / (int64_t)sizeof(float);
 }
 
@@ -210,7 +212,8 @@ static void set_up_tile(const plan *p, block_tile *bt, int64_t index, const floa
                               .stride = (size_t)job->y_pixel, .low = p->low, .high = p->high};
 }
 
-static void run_tile(const plan *p, block_tile *bt, int64_t group, int64_t sliver)
+/* Points a tile to a sliver. */
+static void aim(const plan *p, block_tile *bt, int64_t group, int64_t sliver)
 {
     const fl_gemm_job *job = p->job;
     const fl_gemm_shape *s = &job->shape;
@@ -223,9 +226,52 @@ static void run_tile(const plan *p, block_tile *bt, int64_t group, int64_t slive
     t->c = job->y + y;
     t->residual = job->residual ? job->residual + y : NULL;
     t->columns = (size_t)(s->columns - column < wide ? s->columns - column : wide);
+}
+
+static void run_tile(const plan *p, const block_tile *bt)
+{
+    const fl_gemm_tile *t = &bt->tile;
+
     bt->fn(t);
-    for (int64_t r = 0; p->act && r < bt->rows; r++)
-        p->act(job->act, job->alpha, t->columns, t->c + r * job->y_pixel, t->c + r * job->y_pixel);
+    for (int64_t r = 0; p->act && r < bt->rows; r++) {
+        float *row = t->c + r * p->job->y_pixel;
+        p->act(p->job->act, p->job->alpha, t->columns, row, row);
+    }
+}
+
+typedef struct share { /* of one task */
+    block_tile *list;
+    int64_t     tiles, group, begin, end; /* begin, end: slivers */
+} share;
+
+static void walk_tiles(const plan *p, const share *t)
+{
+    for (int64_t i = 0; i < t->tiles; i++) {
+        t->list[i].tile.ahead = p->job->b;
+        for (int64_t sliver = t->begin; sliver < t->end; sliver++) {
+            aim(p, &t->list[i], t->group, sliver);
+            run_tile(p, &t->list[i]);
+        }
+    }
+}
+
+/* While a sliver meets the tiles, the next one is brought to the L2 cache, an equal part with each tile. Cold weights
+ * would else be waited for by the first tile of each block, with the fma units idle, and memory be idle during the others. */
+static void walk_slivers(const plan *p, const share *t)
+{
+    const fl_gemm_shape *s = &p->job->shape;
+    const int64_t step = ceil_div(s->kernel->columns, t->tiles), part = s->taps * s->depth * step;
+
+    for (int64_t sliver = t->begin; sliver < t->end; sliver++) {
+        const bool last = sliver + 1 == t->end;
+        for (int64_t i = 0; i < t->tiles; i++) {
+            fl_gemm_tile *tile = &t->list[i].tile;
+            aim(p, &t->list[i], t->group, sliver);
+            tile->ahead = tile->b + (last ? 0 : fl_gemm_sliver_floats(s) + i * part);
+            tile->ahead_step = last ? 0 : (size_t)step;
+            run_tile(p, &t->list[i]);
+        }
+    }
 }
 
 /* Task numbers count parts, groups, blocks with the one that varies fastest first, or blocks first if parts_first. */
@@ -248,9 +294,11 @@ static void run_task(const plan *p, size_t task, uint8_t *scratch)
         memset(zeros, 0, (size_t)s->depth * sizeof *zeros);
     for (int64_t i = 0; i < tiles; i++)
         set_up_tile(p, &list[i], first + i, job->x + group * s->depth, zeros, memory + (size_t)i * tile_bytes(s));
-    for (int64_t sliver = begin; sliver < end; sliver++)
-        for (int64_t i = 0; i < tiles; i++)
-            run_tile(p, &list[i], group, sliver);
+    const share t = {list, tiles, group, begin, end};
+    if (p->tiles_first)
+        walk_tiles(p, &t);
+    else
+        walk_slivers(p, &t);
 }
 
 typedef struct task_arg {

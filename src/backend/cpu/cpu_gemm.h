@@ -74,45 +74,46 @@ void fl_gemm_run_alone(const fl_gemm_job *job, const fl_stream *stream, void *sc
  * FL_GEMM_TACTIC(op, OP, method, rows, columns, isa, taken, in_place_slots) defines fl_cpu_<op>_<method>_RxC_<isa>; the file has the
  * static functions <method>_supports(kernel, desc, device, why_not), <method>_workspace(kernel, desc, batch),
  * <method>_packed(kernel, desc), <method>_pack(kernel, desc, consts, out, err), <method>_run(kernel, step, stream). */
-#define FL_GEMM_TACTIC(op_name, OP, method, dtype, mr, nr, ISA, suffix, taken, over)                                        \
-    static bool method##_supports_##mr##x##nr##_##suffix(const fl_op_desc *d, const fl_device_info *device,    \
+#define FL_GEMM_TACTIC(op_name, OP, method, dtype, mr, nr, ISA, suffix, taken, over)                                  \
+    static bool method##_supports_##mr##x##nr##_##suffix(const fl_op_desc *d, const fl_device_info *device,           \
                                                                 const char **why_not)                                 \
     {                                                                                                                 \
         if (device->isa < FL_CPU_##ISA)                                                                               \
             return fl_cpu_refuse(why_not, "needs instruction set " #suffix);                                          \
-        return method##_supports(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d, why_not);                      \
+        return method##_supports(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d, why_not);                             \
     }                                                                                                                 \
-    static size_t method##_workspace_##mr##x##nr##_##suffix(const fl_op_desc *d, const fl_device_info *device, \
+    static size_t method##_workspace_##mr##x##nr##_##suffix(const fl_op_desc *d, const fl_device_info *device,        \
                                                                    int64_t batch)                                     \
     {                                                                                                                 \
         (void)device;                                                                                                 \
-        return method##_workspace(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d, batch);                       \
+        return method##_workspace(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d, batch);                              \
     }                                                                                                                 \
-    static size_t method##_packed_##mr##x##nr##_##suffix(const fl_op_desc *d)                                  \
+    static size_t method##_packed_##mr##x##nr##_##suffix(const fl_op_desc *d)                                         \
     {                                                                                                                 \
-        return method##_packed(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d);                                 \
+        return method##_packed(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d);                                        \
     }                                                                                                                 \
-    static floe_status method##_pack_##mr##x##nr##_##suffix(const fl_op_desc *d, const void *const *consts,    \
+    static floe_status method##_pack_##mr##x##nr##_##suffix(const fl_op_desc *d, const void *const *consts,           \
                                                                    fl_buf *out, floe_error *err)                      \
     {                                                                                                                 \
-        return method##_pack(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d, consts, out, err);                 \
+        return method##_pack(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d, consts, out, err);                        \
     }                                                                                                                 \
-    static floe_status method##_run_##mr##x##nr##_##suffix(const fl_step *step, fl_stream *stream,             \
+    static floe_status method##_run_##mr##x##nr##_##suffix(const fl_step *step, fl_stream *stream,                    \
                                                                   floe_error *err)                                    \
     {                                                                                                                 \
         (void)err;                                                                                                    \
-        method##_run(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, step, stream);                                \
+        method##_run(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, step, stream);                                       \
         return FLOE_OK;                                                                                               \
     }                                                                                                                 \
-    const fl_tactic fl_cpu_##op_name##_##method##_##mr##x##nr##_##suffix = {                                   \
-        .name = "cpu." #op_name "." #dtype "." #method "_" #mr "x" #nr "." #suffix,                            \
+    const fl_tactic fl_cpu_##op_name##_##method##_##mr##x##nr##_##suffix = {                                          \
+        .name = "cpu." #op_name "." #dtype "." #method "_" #mr "x" #nr "." #suffix,                                   \
         .op = FL_OP_##OP,                                                                                             \
-        .supports = method##_supports_##mr##x##nr##_##suffix,                                                  \
-        .workspace_bytes = method##_workspace_##mr##x##nr##_##suffix,                                          \
+        .level = FL_CPU_##ISA,                                                                                        \
+        .supports = method##_supports_##mr##x##nr##_##suffix,                                                         \
+        .workspace_bytes = method##_workspace_##mr##x##nr##_##suffix,                                                 \
         .packs = taken,                                                                                               \
         .in_place = over,                                                                                             \
-        .pack = method##_pack_##mr##x##nr##_##suffix,                                                          \
-        .packed_bytes = method##_packed_##mr##x##nr##_##suffix,                                                \
+        .pack = method##_pack_##mr##x##nr##_##suffix,                                                                 \
+        .packed_bytes = method##_packed_##mr##x##nr##_##suffix,                                                       \
         .run = method##_run_##mr##x##nr##_##suffix};
 
 /* ---- filter and bias that may be constant or not

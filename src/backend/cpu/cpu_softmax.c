@@ -23,8 +23,7 @@ static void rows(void *arg, int64_t begin, int64_t end, size_t worker)
     const job *j = arg;
 
     (void)worker;
-    for (int64_t i = begin; i < end; i++)
-        j->kernels->row(j->x + i * j->n, j->y + i * j->n, (size_t)j->n);
+    j->kernels->rows(j->x + begin * j->n, j->y + begin * j->n, (size_t)(end - begin), (size_t)j->n);
 }
 
 static void columns(void *arg, int64_t begin, int64_t end, size_t worker)

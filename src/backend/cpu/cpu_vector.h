@@ -92,6 +92,7 @@ bool fl_cpu_reaches(const fl_device_info *device, fl_cpu_isa isa, const char **w
     }                                                                                                                 \
     const fl_tactic fl_cpu_##tactic##_##isa = {.name = method "." #isa,                                               \
                                                .op = FL_OP_##kind,                                                    \
+                                               .level = FL_CPU_##ISA,                                                 \
                                                .supports = tactic##_supports_##isa,                                   \
                                                .run = tactic##_run_##isa,                                             \
                                                __VA_ARGS__};
@@ -102,6 +103,6 @@ bool fl_cpu_reaches(const fl_device_info *device, fl_cpu_isa isa, const char **w
 #define FL_CPU_CHUNK 2048
 /* Rows shorter than this are gathered, so many elements at a time, before a kernel is called. */
 #define FL_CPU_SHORT_ROW 64
-#define FL_CPU_GATHERED  512
+#define FL_CPU_GATHERED  1024
 
 #endif

@@ -32,6 +32,8 @@ typedef struct fl_gemm_tile {
     size_t          stride;   /* floats between rows of c, and of residual */
     size_t          columns;  /* of c, 1 to the kernel's; those beyond are not stored */
     float           low, high;
+    const float    *ahead;      /* asked for while computing, ahead_step floats further with each k: the next columns */
+    size_t          ahead_step;
 } fl_gemm_tile;
 
 typedef void (*fl_gemm_fn)(const fl_gemm_tile *tile);

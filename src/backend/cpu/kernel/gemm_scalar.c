@@ -7,7 +7,7 @@
 #define ROWS    4
 #define COLUMNS 16
 
-static void accumulate(const fl_gemm_tile *t, float (*sum)[COLUMNS], size_t rows)
+static inline __attribute__((always_inline)) void accumulate(const fl_gemm_tile *t, float (*sum)[COLUMNS], size_t rows)
 {
     for (size_t q = 0; q < t->taps; q++) {
         const float *const *a = t->a + q * rows;
@@ -36,7 +36,8 @@ static void store(const fl_gemm_tile *t, float (*sum)[COLUMNS], size_t rows)
     }
 }
 
-static inline void compute(const fl_gemm_tile *t, size_t rows)
+/* rows is a constant wherever this is inlined. */
+static inline __attribute__((always_inline)) void compute(const fl_gemm_tile *t, size_t rows)
 {
     float sum[ROWS][COLUMNS];
 

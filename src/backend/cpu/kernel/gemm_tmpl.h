@@ -18,7 +18,8 @@ static inline __attribute__((always_inline)) void gemm_accumulate(const fl_gemm_
                                                                   const int R, const int V)
 {
     const float *const *rows = t->a;
-    const size_t depth = t->depth;
+    const size_t depth = t->depth, ahead_step = t->ahead_step;
+    const float *ahead = t->ahead;
 
     for (size_t q = 0; q < t->taps; q++, rows += R) {
         const float *b = t->b + t->tap[q] * depth * (size_t)(V * VN);
@@ -26,7 +27,9 @@ static inline __attribute__((always_inline)) void gemm_accumulate(const fl_gemm_
 #pragma GCC unroll 14
         for (int i = 0; i < R; i++)
             a[i] = rows[i];
-        for (size_t k = 0; k < depth; k++, b += V * VN) {
+        for (size_t k = 0; k < depth; k++, b += V * VN, ahead += ahead_step) {
+            if (R > 3)
+                __builtin_prefetch(ahead, 0, 2);
             vf bv[GEMM_MAX_VECTORS];
 #pragma GCC unroll 4
             for (int j = 0; j < V; j++) {

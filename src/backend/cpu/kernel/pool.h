@@ -1,8 +1,8 @@
 /* pool.h - kernels: one row of windows, maximum or average, over images with the channels inside or outside.
  *
- * pixels: channels are neighbours (NHWC, or a channel block); a vector is 16 or 8 channels of one pixel.
- * plane:  columns are neighbours (one channel of NCHW); a vector is 16 or 8 columns. The rows of a window are folded
- *         into one row first, in `room` of fl_pool_room() floats.
+ * pixels: channels are neighbours (NHWC, or a channel block); a vector is 16 or 8 channels of one pixel. `room` of
+ *         fl_pool_pixels_room() floats, or NULL, in which case large windows that overlap take longer.
+ * plane:  columns are neighbours (one channel of NCHW); a vector is 16 or 8 columns. `room` of fl_pool_room() floats.
  *
  * Cells outside the image do not count: rows are those inside, columns are cut here. The maximum starts from the lowest
  * float and passes NaN by, as the reference does.
@@ -29,9 +29,14 @@ static inline size_t fl_pool_room(const fl_pool_row *p)
     return p->out_width ? (p->out_width - 1) * p->stride + p->kernel + 64 : 0;
 }
 
+static inline size_t fl_pool_pixels_room(const fl_pool_row *p)
+{
+    return p->width * 64;
+}
+
 typedef struct fl_pool_kernels {
-    void (*max_pixels)(const fl_pool_row *p);
-    void (*avg_pixels)(const fl_pool_row *p);
+    void (*max_pixels)(const fl_pool_row *p, float *room);
+    void (*avg_pixels)(const fl_pool_row *p, float *room);
     void (*max_plane)(const fl_pool_row *p, float *room);
     void (*avg_plane)(const fl_pool_row *p, float *room);
 } fl_pool_kernels;

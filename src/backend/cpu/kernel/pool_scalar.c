@@ -30,30 +30,20 @@ static float average(const fl_pool_row *p, size_t j, size_t c)
     return (float)(sum / (double)(p->rows * (end - first)));
 }
 
-static void max_pixels(const fl_pool_row *p)
+static void max_windows(const fl_pool_row *p, float *room)
 {
+    (void)room;
     for (size_t j = 0; j < p->out_width; j++)
         for (size_t c = 0; c < p->channels; c++)
             p->y[j * p->pixel + c] = highest(p, j, c);
 }
 
-static void avg_pixels(const fl_pool_row *p)
+static void avg_windows(const fl_pool_row *p, float *room)
 {
+    (void)room;
     for (size_t j = 0; j < p->out_width; j++)
         for (size_t c = 0; c < p->channels; c++)
             p->y[j * p->pixel + c] = average(p, j, c);
 }
 
-static void max_plane(const fl_pool_row *p, float *room)
-{
-    (void)room;
-    max_pixels(p);
-}
-
-static void avg_plane(const fl_pool_row *p, float *room)
-{
-    (void)room;
-    avg_pixels(p);
-}
-
-const fl_pool_kernels fl_f32_pool__scalar = {max_pixels, avg_pixels, max_plane, avg_plane};
+const fl_pool_kernels fl_f32_pool__scalar = {max_windows, avg_windows, max_windows, avg_windows};

@@ -6,7 +6,8 @@
  *     stride 1:  window j = c0 c1 c2, window j+1 = c1 c2 c3    one new column a window
  *     stride 2:  window j = c0 c1 c2, window j+1 = c2 c3 c4    two
  *
- * A block of channels goes along the whole row before the next block starts. Averages multiply by the reciprocal of the
+ * Larger windows that overlap are folded in two steps: all columns of the row into `room`, then windows from there, which
+ * is 2k instead of k^2 steps. A block of channels goes along the whole row before the next block starts. Averages multiply by the reciprocal of the
  * count. Summing columns first and windows second keeps the rounding error of large windows at their circumference.
  */
 #include "backend/cpu/kernel/pool.h"
@@ -86,12 +87,38 @@ INLINE void slide_3(bool is_max, size_t count, size_t part, size_t stride, const
     }
 }
 
-INLINE void block(bool is_max, size_t count, size_t part, const fl_pool_row *p, size_t c)
+/* All windows by way of the folded columns in `room`. */
+INLINE void folded_windows(bool is_max, size_t count, size_t part, const fl_pool_row *p, const float *x, float *y, float *room)
+{
+    size_t first, end;
+    vf acc[WIDE];
+
+    for (size_t v = 0; v < p->width; v++) {
+        load_column(is_max, count, part, p, x + v * p->pixel, acc);
+        for (size_t k = 0; k < count; k++)
+            v_store(room + (v * count + k) * VN, acc[k]);
+    }
+    for (size_t j = 0; j < p->out_width; j++) {
+        fl_pool_columns(p, j, &first, &end);
+        for (size_t k = 0; k < count; k++)
+            acc[k] = start(is_max);
+        for (size_t v = first; v < end; v++)
+            for (size_t k = 0; k < count; k++)
+                acc[k] = fold(is_max, v_load(room + (v * count + k) * VN), acc[k]);
+        store_window(is_max, count, part, y + j * p->pixel, acc, v_set1(1.0f / (float)(p->rows * (end - first))));
+    }
+}
+
+INLINE void block(bool is_max, size_t count, size_t part, const fl_pool_row *p, size_t c, float *room)
 {
     const float *x = p->x + c;
     float *y = p->y + c;
     size_t first, end;
 
+    if (room && p->kernel > 3 && p->rows > 1 && p->out_width * p->kernel >= 2 * p->width) {
+        folded_windows(is_max, count, part, p, x, y, room);
+        return;
+    }
     fl_pool_whole(p, &first, &end);
     for (size_t j = 0; j < first; j++)
         one_window(is_max, count, part, p, x, y, j);
@@ -106,16 +133,16 @@ INLINE void block(bool is_max, size_t count, size_t part, const fl_pool_row *p, 
         one_window(is_max, count, part, p, x, y, j);
 }
 
-#define PIXELS(name, is_max)                            \
-    static void name##_pixels(const fl_pool_row *p)     \
-    {                                                   \
-        size_t c = 0;                                   \
-        for (; c + WIDE * VN <= p->channels; c += WIDE * VN) \
-            block(is_max, WIDE, 0, p, c);               \
-        for (; c + VN <= p->channels; c += VN)          \
-            block(is_max, 1, 0, p, c);                  \
-        if (c < p->channels)                            \
-            block(is_max, 1, p->channels - c, p, c);    \
+#define PIXELS(name, is_max)                                     \
+    static void name##_pixels(const fl_pool_row *p, float *room) \
+    {                                                            \
+        size_t c = 0;                                            \
+        for (; c + WIDE * VN <= p->channels; c += WIDE * VN)     \
+            block(is_max, WIDE, 0, p, c, room);                  \
+        for (; c + VN <= p->channels; c += VN)                   \
+            block(is_max, 1, 0, p, c, room);                     \
+        if (c < p->channels)                                     \
+            block(is_max, 1, p->channels - c, p, c, room);       \
     }
 PIXELS(max, true)
 PIXELS(avg, false)
@@ -194,9 +221,7 @@ INLINE void plane(bool is_max, const fl_pool_row *p, float *room)
     if (is_max)
         return;
     fl_pool_whole(p, &first, &end); /* windows over the border have fewer cells */
-    for (size_t j = 0; j < p->out_width; j++) {
-        if (j >= first && j < end)
-            continue;
+    for (size_t j = first > 0 ? 0 : end; j < p->out_width; j = j + 1 == first ? end : j + 1) {
         fl_pool_columns(p, j, &from, &to);
         p->y[j] *= (float)p->kernel / (float)(to - from);
     }

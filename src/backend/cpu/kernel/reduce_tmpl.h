@@ -2,9 +2,9 @@
  *
  * Row: four accumulators; a sum is closed every ROW_BLOCK elements and goes on in double.
  *
- * Columns: with short rows a block of columns goes down all rows in registers, closing a partial sum every COLUMN_BLOCK
- * rows. With long rows that would touch a new page with every load, so a few rows at a time are folded into acc from
- * left to right instead.
+ * Columns: a block of columns goes down all rows in registers, closing a partial sum every COLUMN_BLOCK rows. Where rows
+ * are a page or more apart each load would be in another page, so there a few rows at a time are folded into acc from left
+ * to right.
  *
  * Extremes: v_max gives its second argument where one of them is NaN, so a NaN would come and go; NaNs are collected on
  * the side.
@@ -15,7 +15,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { ROW_BLOCK = 4096, COLUMN_BLOCK = 128, LONG_ROW = 1024, LONG_ROWS = 16, WIDE = 4 };
+enum { ROW_BLOCK = 4096, COLUMN_BLOCK = 128, FAR = 1024, FAR_ROWS = 16, WIDE = 4 };
 
 typedef enum fold_kind { SUM, MAX, MIN } fold_kind;
 
@@ -134,7 +134,7 @@ INLINE void fold_all_columns(fold_kind kind, const float *x, size_t m, size_t st
 #define COLUMNS(name, kind)                                                                         \
     static void name##_columns(const float *x, size_t m, size_t step, float *acc, size_t n)         \
     {                                                                                               \
-        const size_t rows = n > LONG_ROW ? LONG_ROWS : m;                                           \
+        const size_t rows = step > FAR && n > WIDE * VN ? FAR_ROWS : m;                             \
         for (size_t i = 0; i < m; i += rows)                                                        \
             fold_all_columns(kind, x + i * step, m - i < rows ? m - i : rows, step, acc, n);        \
     }

@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 typedef struct fl_softmax_kernels {
-    /* n contiguous elements */
-    void (*row)(const float *x, float *y, size_t n);
+    /* each of `rows` rows of n elements, one after the other */
+    void (*rows)(const float *x, float *y, size_t rows, size_t n);
     /* each of `width` columns of n elements, `step` floats apart */
     void (*columns)(const float *x, float *y, size_t n, size_t step, size_t width);
 } fl_softmax_kernels;

@@ -18,9 +18,10 @@ static void slice(const float *x, float *y, size_t n, size_t step)
         y[i * step] = (float)((double)y[i * step] / sum);
 }
 
-static void row(const float *x, float *y, size_t n)
+static void rows(const float *x, float *y, size_t count, size_t n)
 {
-    slice(x, y, n, 1);
+    for (size_t i = 0; i < count; i++)
+        slice(x + i * n, y + i * n, n, 1);
 }
 
 static void columns(const float *x, float *y, size_t n, size_t step, size_t width)
@@ -29,4 +30,4 @@ static void columns(const float *x, float *y, size_t n, size_t step, size_t widt
         slice(x + j, y + j, n, step);
 }
 
-const fl_softmax_kernels fl_f32_softmax__scalar = {row, columns};
+const fl_softmax_kernels fl_f32_softmax__scalar = {rows, columns};

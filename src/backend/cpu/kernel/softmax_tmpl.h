@@ -9,7 +9,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { BLOCK = 4096 };
+enum { BLOCK = 4096, SHORT = 6 };
 
 INLINE vf load(const float *x, size_t n)
 {
@@ -22,6 +22,14 @@ INLINE void store(float *y, vf value, size_t n)
         v_store(y, value);
     else
         v_store_part(y, value, n);
+}
+
+/* e^x for x <= 0, with 0 for what would be a denormal or nearly: making one takes the processor a hundred times as long,
+ * and masked attention is full of them, as is the end of a short row. */
+INLINE vf exponential(vf x)
+{
+    const vf least = v_set1(-87.0f); /* e^-87.33 is the smallest normal float */
+    return v_if_lt(x, least, v_zero(), vm_exp(v_max(least, x)));
 }
 
 /* ---- rows. Neighbouring vectors go to accumulators of their own, so that they need not wait for each other. */
@@ -46,21 +54,21 @@ static float exponentials(const float *x, float *y, size_t n, vf highest)
     size_t i = 0;
 
     for (; i + 2 * VN <= n; i += 2 * VN) {
-        const vf e = vm_exp(v_sub(v_load(x + i), highest)), f = vm_exp(v_sub(v_load(x + i + VN), highest));
+        const vf e = exponential(v_sub(v_load(x + i), highest)), f = exponential(v_sub(v_load(x + i + VN), highest));
         v_store(y + i, e);
         v_store(y + i + VN, f);
         a = v_add(a, e);
         b = v_add(b, f);
     }
     for (; i < n; i += VN) {
-        const vf e = vm_exp(v_sub(load(x + i, n - i), highest));
+        const vf e = exponential(v_sub(load(x + i, n - i), highest));
         store(y + i, e, n - i);
         a = v_add(a, e);
     }
     return v_across_add(v_add(a, b));
 }
 
-static void row(const float *x, float *y, size_t n)
+static void long_row(const float *x, float *y, size_t n)
 {
     const vf highest = highest_of(x, n);
     double sum = 0;
@@ -72,6 +80,49 @@ static void row(const float *x, float *y, size_t n)
         store(y + i, v_mul(load(y + i, n - i), scale), n - i);
 }
 
+/* A row of at most SHORT vectors stays in registers: what a masked store wrote cannot be loaded again at once. */
+INLINE void short_row(const float *x, float *y, size_t n, size_t count)
+{
+    const size_t last = n - (count - 1) * VN;
+    vf e[SHORT], highest = v_set1(-INFINITY), sum = v_zero();
+
+    for (size_t k = 0; k < count; k++) {
+        e[k] = load(x + k * VN, k + 1 < count ? VN : last);
+        highest = v_max(e[k], highest);
+    }
+    highest = v_set1(v_across_max(highest));
+    for (size_t k = 0; k < count; k++) {
+        e[k] = exponential(v_sub(e[k], highest));
+        sum = v_add(sum, e[k]);
+    }
+    const vf scale = v_set1(1.0f / v_across_add(sum));
+    for (size_t k = 0; k < count; k++)
+        store(y + k * VN, v_mul(e[k], scale), k + 1 < count ? VN : last);
+}
+
+#define SHORT_ROWS(count)                             \
+    case count:                                       \
+        for (size_t i = 0; i < lines; i++)            \
+            short_row(x + i * n, y + i * n, n, count); \
+        break;
+
+static void rows(const float *x, float *y, size_t lines, size_t n)
+{
+    switch ((n + VN - 1) / VN) {
+    case 0:
+        break;
+    SHORT_ROWS(1)
+    SHORT_ROWS(2)
+    SHORT_ROWS(3)
+    SHORT_ROWS(4)
+    SHORT_ROWS(5)
+    SHORT_ROWS(6)
+    default:
+        for (size_t i = 0; i < lines; i++)
+            long_row(x + i * n, y + i * n, n);
+    }
+}
+
 /* ---- columns: a vector of them at a time */
 
 static void column(const float *x, float *y, size_t n, size_t step, size_t width)
@@ -81,7 +132,7 @@ static void column(const float *x, float *y, size_t n, size_t step, size_t width
     for (size_t i = 0; i < n; i++)
         highest = v_max(load(x + i * step, width), highest);
     for (size_t i = 0; i < n; i++) {
-        const vf e = vm_exp(v_sub(load(x + i * step, width), highest));
+        const vf e = exponential(v_sub(load(x + i * step, width), highest));
         store(y + i * step, e, width);
         sum = v_add(sum, e);
     }
@@ -98,4 +149,4 @@ static void columns(const float *x, float *y, size_t n, size_t step, size_t widt
 
 #define TABLE_OF(isa) fl_f32_softmax__##isa
 #define TABLE(isa) TABLE_OF(isa)
-const fl_softmax_kernels TABLE(V_ISA) = {row, columns};
+const fl_softmax_kernels TABLE(V_ISA) = {rows, columns};
