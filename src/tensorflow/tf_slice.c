@@ -190,12 +190,12 @@ floe_status fl_tf_region_parse(fl_arena *arena, fl_bytes spec, fl_tf_region *out
 {
     floe_status st = FLOE_OK;
     fl_tf_region region = {0, NULL, NULL};
-    spec_reader r = {spec.data, spec.data + spec.size};
 
     *full_dim = NULL;
     *out = (fl_tf_region){-1, NULL, NULL};
-    if (spec.size == 0)
+    if (spec.size == 0) /* data may be NULL */
         goto done;
+    spec_reader r = {spec.data, spec.data + spec.size};
     for (size_t i = 0; i < spec.size; i++)
         region.rank += spec.data[i] == ' ' && region.rank <= FL_TF_RANK_MAX;
     const size_t rank = (size_t)region.rank;
