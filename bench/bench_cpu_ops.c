@@ -196,7 +196,8 @@ static void make_conv(problem *p, const numbers *v)
             x[1 + i] = (size[i] + c->pad[2 * i] + c->pad[2 * i + 1] - (v->r[i] - 1) * v->d - 1) / v->s + 1;
         }
     }
-    const int64_t filter[4] = {v->r[0], v->r[1], transposed ? v->k : v->c / v->g, depthwise ? 1 : transposed ? v->c : v->k};
+    const int64_t filter[4] = {v->r[0], v->r[1], transposed ? v->k : v->c / v->g,
+                               depthwise ? 1 : transposed ? v->c : v->k};
     const int64_t bias[1] = {depthwise ? v->c : v->k};
     add(p, 0, false, 4, x);
     add(p, 1, true, 4, filter);

@@ -164,7 +164,8 @@ static void parse(problem *p, const char *line)
     const int op = fl_op_from_name(word);
     if (op < 0)
         fail(line, "unknown operator");
-    p->d = (fl_op_desc){.op = (fl_op_kind)op, .n_out = fl_op_def_of((fl_op_kind)op)->n_out, .in = p->in_at, .out = p->out_at};
+    p->d = (fl_op_desc){.op = (fl_op_kind)op, .in = p->in_at, .out = p->out_at};
+    p->d.n_out = fl_op_def_of(p->d.op)->n_out;
     if (op == FL_OP_UNARY || op == FL_OP_BINARY || op == FL_OP_REDUCE || op == FL_OP_POOL2D) {
         word = strtok_r(NULL, " \t", &save);
         read_function(p, word ? word : "", line);

@@ -51,7 +51,7 @@ typedef struct fl_tactic {
     size_t (*workspace_bytes)(const fl_op_desc *desc, const fl_device_info *device, int64_t batch);
     /* Bit i: input slot i, when constant, is consumed by pack and not needed at run time. */
     uint32_t packs;
-    /* Bit i: out[0] may be the very memory of slot i when both have as many bytes. */
+    /* Bit i: out[0] may be the very memory of slot i when both have as many bytes and no slot without its bit is there. */
     uint32_t in_place;
     /* Appends the packed form to out (host bytes, aligned start). consts[i]: data of constant slots in `packs`, else NULL.
      * NULL when packs is 0. Deterministic. */
@@ -62,8 +62,8 @@ typedef struct fl_tactic {
      * compares a PLAN's packed range with it before `run` reads that range, so a damaged or hostile PLAN cannot make a
      * kernel read past it. NULL when pack is NULL (a tactic with pack but without it is refused at load). */
     size_t (*packed_bytes)(const fl_op_desc *desc);
-    /* The fl_device_info.isa its kernels are written for; 0: any. A device runs those of lower levels too (a PLAN may name
-     * them), but the builder has no use for them where one of a higher level does the same. */
+    /* The fl_device_info.isa its kernels are written for; 0: any. A device runs those of lower levels too (a PLAN may
+     * name them), but the builder has no use for them where one of a higher level does the same. */
     int level;
 } fl_tactic;
 

@@ -63,6 +63,12 @@ static bool try_elide(emit *e, fl_build_step *step)
     return true;
 }
 
+/* Concat has any number of slots; the mask knows 32. */
+static bool may_overwrite(const fl_tactic *tactic, int slot)
+{
+    return slot < 32 && (tactic->in_place >> slot & 1);
+}
+
 static void try_in_place(emit *e, const fl_build_step *step, uint32_t index)
 {
     const fl_layer *layer = step->layer;
@@ -70,16 +76,19 @@ static void try_in_place(emit *e, const fl_build_step *step, uint32_t index)
     if (e->groups[out].binding != NO_BINDING)
         return;
     for (int k = 0; k < layer->desc.n_in; k++) {
-        if (!(step->tactic->in_place >> k & 1) || !layer->in[k])
+        if (!may_overwrite(step->tactic, k) || !layer->in[k])
             continue;
         const uint32_t in = root(e, layer->in[k]->id);
         const group *g = &e->groups[in];
         if (g->constant || g->is_input || g->binding != NO_BINDING || g->last != index ||
             bytes_of(e, layer->in[k]->id) != bytes_of(e, layer->out[0]->id))
             continue;
-        bool shared = false; /* another slot that reads the same bytes in another shape */
+        /* Another slot that reads the same bytes: in another shape, or the same tensor where the tactic only allows this
+         * slot to be overwritten (conv(x) + x reads pixels of x long after the first of y is written). */
+        bool shared = false;
         for (int o = 0; o < layer->desc.n_in; o++)
-            shared = shared || (o != k && layer->in[o] && layer->in[o] != layer->in[k] && root(e, layer->in[o]->id) == in);
+            shared = shared || (o != k && layer->in[o] && root(e, layer->in[o]->id) == in &&
+                                (layer->in[o] != layer->in[k] || !may_overwrite(step->tactic, o)));
         if (shared)
             continue;
         join(e, in, out);

@@ -1,5 +1,6 @@
-/* test_cpu_act.c - activation kernels of act.def against the operators' own functions, which compute in double and round
- * once: at most 2 units in the last place apart, over all lengths, the whole range of floats and the special values.
+/* test_cpu_act.c - activation kernels of act.def against the operators' own functions, which compute in double and
+ * round once: at most 2 units in the last place apart, over all lengths, the whole range of floats and the special
+ * values.
  */
 #include "kernel_case.h"
 

@@ -1,6 +1,6 @@
 /* test_cpu_depthwise.c - every kernel of depthwise.def against the sum written as plain C: one chain of fused
- * multiply-adds in the order of taps, starting with the bias. The vector kernels must give exactly that; the scalar one,
- * which does not fuse, within the rounding of each product.
+ * multiply-adds in the order of taps, starting with the bias. The vector kernels must give exactly that; the scalar
+ * one, which does not fuse, within the rounding of each product.
  */
 #include "kernel_case.h"
 
@@ -68,7 +68,8 @@ static void make_case(depthwise_case *d, size_t lanes, size_t places, size_t cha
         d->residual[i] = d->value();
     *t = (fl_depthwise_tile){.x = d->x, .tap = d->tap, .places = places, .w = d->w, .bias = d->bias,
                              .residual = pick(0, 1) ? d->residual : NULL, .y = d->y, .channels = channels,
-                             .multiplier = 1, .low = pick(0, 1) ? 0.0f : -INFINITY, .high = pick(0, 1) ? 6.0f : INFINITY};
+                             .multiplier = 1, .low = pick(0, 1) ? 0.0f : -INFINITY,
+                             .high = pick(0, 1) ? 6.0f : INFINITY};
 }
 
 static void free_case(depthwise_case *d)

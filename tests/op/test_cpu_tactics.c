@@ -355,7 +355,8 @@ static bool random_depthwise(problem *p)
 {
     const bool mobile = chance(60); /* the shapes of networks, which have kernels of their own */
     const int64_t size = mobile || chance(50) ? 3 + 2 * pick(0, 1) : pick(1, 7);
-    const int64_t filter[4] = {size, mobile || chance(50) ? size : pick(1, 7), pick_channels(), mobile ? 1 : pick(1, 4)};
+    const int64_t filter[4] = {size, mobile || chance(50) ? size : pick(1, 7), pick_channels(),
+                               mobile ? 1 : pick(1, 4)};
     const int64_t x[4] = {pick(1, 3), pick(1, 24), pick(1, 24), filter[2]};
     const int64_t bias[1] = {filter[2] * filter[3]};
     fl_conv_params *c = &p->c.d.p.conv;

@@ -183,7 +183,8 @@ static bool is_taken(const problem *p, const fl_tactic *tactic, int slot)
 }
 
 /* over: the slot whose memory y is, or -1 */
-static void run(const problem *p, const fl_tactic *tactic, fl_stream *stream, const fl_buf *packed, uint8_t *const *y, int over)
+static void run(const problem *p, const fl_tactic *tactic, fl_stream *stream, const fl_buf *packed, uint8_t *const *y,
+                int over)
 {
     const void *in[OP_CASE_INPUTS];
     void *out[FL_MAX_OUTPUTS] = {y[0], y[1], y[2]};
@@ -230,7 +231,8 @@ static void check_output(const problem *p, const fl_tactic *tactic, int k, const
     }
 }
 
-static void check_in_place(const problem *p, const fl_tactic *tactic, const fl_buf *packed, uint8_t *const *expected, int slot)
+static void check_in_place(const problem *p, const fl_tactic *tactic, const fl_buf *packed, uint8_t *const *expected,
+                           int slot)
 {
     uint8_t *y[FL_MAX_OUTPUTS] = {NULL};
     const size_t n = bytes_of(&p->c.out[0]);

@@ -99,7 +99,8 @@ static void cpu_free(fl_device *device, void *memory)
     fl_free(&device->env, memory);
 }
 
-static floe_status cpu_import_weights(fl_device *device, const void **out, const void *host, size_t bytes, floe_error *err)
+static floe_status cpu_import_weights(fl_device *device, const void **out, const void *host, size_t bytes,
+                                      floe_error *err)
 {
     (void)device;
     (void)bytes;
@@ -135,7 +136,8 @@ static floe_status cpu_stream_open(fl_stream **out, fl_device *device, int threa
     FL_NEED(stream, sizeof *stream, "a stream", err);
     stream->device = device;
     if (threads < 0)
-        FL_FAIL(err, FLOE_ERR_ARGUMENT, "%d threads; 0 means as many as the device has, 1 or more are possible", threads);
+        FL_FAIL(err, FLOE_ERR_ARGUMENT, "%d threads; 0 means as many as the device has, 1 or more are possible",
+                threads);
     FL_TRY(fl_pool_create(&stream->pool, env, (size_t)(threads ? threads : device->info.threads), err));
     stream->threads = fl_pool_threads(stream->pool);
     stream->scratch = fl_alloc(env, stream->threads * FL_CPU_SCRATCH);

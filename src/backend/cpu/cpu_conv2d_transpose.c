@@ -5,8 +5,8 @@
  * that writes every S-th pixel of every S-th row. Nothing is added to y twice and no multiplication is by a zero that
  * stride put there, which is what scattering (col2im) and a dilated input cost.
  *
- * The taps of a phase p: u with (p + top - u*D) divisible by S; if u is one, the next is u + S / gcd(D, S), and the place
- * in x goes back by D / gcd(D, S).
+ * The taps of a phase p: u with (p + top - u*D) divisible by S; if u is one, the next is u + S / gcd(D, S), and the
+ * place in x goes back by D / gcd(D, S).
  */
 #include "backend/cpu/cpu_conv.h"
 #include "backend/cpu/cpu_gemm.h"
@@ -54,8 +54,8 @@ static size_t phases_packed(const fl_gemm_kernel *kernel, const fl_op_desc *d)
     return fl_gemm_packed_bytes(&parts);
 }
 
-static floe_status phases_pack(const fl_gemm_kernel *kernel, const fl_op_desc *d, const void *const *consts, fl_buf *out,
-                               floe_error *err)
+static floe_status phases_pack(const fl_gemm_kernel *kernel, const fl_op_desc *d, const void *const *consts,
+                               fl_buf *out, floe_error *err)
 {
     const fl_gemm_shape shape = shape_of(kernel, d);
     const fl_gemm_source source = source_of(d);

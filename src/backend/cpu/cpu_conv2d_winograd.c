@@ -9,12 +9,12 @@
  *         M[place][tile][columns]   = for each of the (m+2)^2 places a product (T x C) * (C x columns)
  *         y                         = transformed M, bias, residual, activation
  *
- * U, the transformed filter, is packed like any filter with (m+2)^2 taps: [sliver][place][C][columns], read from front to
- * back once a block, the next place being asked for while the present one is used. Rows of V are a vector longer than
- * needed, so that they do not collide in the L1 cache.
+ * U, the transformed filter, is packed like any filter with (m+2)^2 taps: [sliver][place][C][columns], read from front
+ * to back once a block, the next place being asked for while the present one is used. Rows of V are a vector longer
+ * than needed, so that they do not collide in the L1 cache.
  *
- * m = 4 multiplies 4 times less than a direct convolution but U is 4 times the filter; m = 2 2.25 and 1.78. Which pays is a
- * matter of timing. Below 16 channels on either side nothing does.
+ * m = 4 multiplies 4 times less than a direct convolution but U is 4 times the filter; with m = 2 it is 2.25 and 1.78.
+ * Which pays is a matter of timing. Below 16 channels on either side nothing does.
  */
 #include "backend/cpu/cpu_conv.h"
 #include "backend/cpu/cpu_gemm.h"

@@ -10,7 +10,8 @@
  *     none is             single elements
  *
  * A short contiguous run at the end (pairs of floats) is made one wider element first, so that it, too, can be part of
- * tiles; so is a run that is repeated, which then is a fill. Work for the threads is a range of dst elements (rows, fills, singles) or of blocks (tiles).
+ * tiles; so is a run that is repeated, which then is a fill. Work for the threads is a range of dst elements (rows, fills,
+ * singles) or of blocks (tiles).
  */
 #include "backend/cpu/cpu_copy.h"
 
@@ -18,8 +19,9 @@
 
 enum { DST = 0, SRC = 1 };
 
-/* A block of a matrix has so many bytes: it and its transpose fit into any L1 cache. */
-#define BLOCK_BYTES 8192
+/* A block of a matrix has so many bytes: it and its transpose fit into any L1 cache, even one where strides that are
+ * powers of two leave few places. */
+#define BLOCK_BYTES 4096
 
 typedef struct job {
     fl_view  v; /* tiles: without the two axes of the matrix, and with a last axis of one element */
@@ -79,7 +81,7 @@ void fl_cpu_fill(void *dst, int64_t n, const void *value, int64_t bytes)
 
     if (n <= 0)
         return;
-    if (bytes <= 8) {
+    if (bytes <= 8 && 8 % bytes == 0) {
         fill_small(to, total, value, bytes);
         return;
     }

@@ -92,8 +92,8 @@ static void cut_tiles(plan *p)
                          : ceil_div(job->images * job->h.count * w, rows);
 }
 
-/* A block's input should stay in half of the L2 cache next to the slivers that pass by. Threads want several tasks each,
- * so that one that lost its processor can be helped. */
+/* A block's input should stay in a quarter of the L2 cache next to the slivers that pass by. Threads want several tasks
+ * each, so that one that lost its processor can be helped. */
 static void cut_blocks(plan *p, size_t threads, const fl_device_info *device)
 {
     const fl_gemm_job *job = p->job;
@@ -185,7 +185,8 @@ static bool point(const fl_gemm_job *job, const pixel_at *at, int64_t rows, int6
 }
 
 /* Writes a tile's taps and pointers at `memory`. */
-static void set_up_tile(const plan *p, block_tile *bt, int64_t index, const float *x, const float *zeros, uint8_t *memory)
+static void set_up_tile(const plan *p, block_tile *bt, int64_t index, const float *x, const float *zeros,
+                        uint8_t *memory)
 {
     const fl_gemm_job *job = p->job;
     const fl_gemm_shape *s = &job->shape;
@@ -256,7 +257,8 @@ static void walk_tiles(const plan *p, const share *t)
 }
 
 /* While a sliver meets the tiles, the next one is brought to the L2 cache, an equal part with each tile. Cold weights
- * would else be waited for by the first tile of each block, with the fma units idle, and memory be idle during the others. */
+ * would else be waited for by the first tile of each block, with the fma units idle, and memory be idle during the
+ * others. */
 static void walk_slivers(const plan *p, const share *t)
 {
     const fl_gemm_shape *s = &p->job->shape;
@@ -324,7 +326,8 @@ static void set_act(plan *p)
         p->act = fl_act_kernel(p->job->shape.kernel->isa);
 }
 
-static bool make_plan(plan *p, const fl_gemm_job *job, size_t threads, const fl_device_info *device, size_t scratch_bytes)
+static bool make_plan(plan *p, const fl_gemm_job *job, size_t threads, const fl_device_info *device,
+                      size_t scratch_bytes)
 {
     if (job->images < 1 || job->h.count < 1 || job->w.count < 1 || job->shape.columns < 1)
         return false;

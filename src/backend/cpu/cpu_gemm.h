@@ -71,9 +71,10 @@ void fl_gemm_run_alone(const fl_gemm_job *job, const fl_stream *stream, void *sc
 
 /* ---- the tactics of a family: one an fl_gemm_kernel
  *
- * FL_GEMM_TACTIC(op, OP, method, rows, columns, isa, taken, in_place_slots) defines fl_cpu_<op>_<method>_RxC_<isa>; the file has the
- * static functions <method>_supports(kernel, desc, device, why_not), <method>_workspace(kernel, desc, batch),
- * <method>_packed(kernel, desc), <method>_pack(kernel, desc, consts, out, err), <method>_run(kernel, step, stream). */
+ * FL_GEMM_TACTIC defines fl_cpu_<op>_<method>_<mr>x<nr>_<isa>: its name, slots that pack takes, slots that the result
+ * may overwrite, and functions that pass the kernel on to those of the file: <method>_supports(kernel, desc, why_not),
+ * <method>_workspace(kernel, desc, batch), <method>_packed(kernel, desc), <method>_pack(kernel, desc, consts, out, err),
+ * <method>_run(kernel, step, stream). */
 #define FL_GEMM_TACTIC(op_name, OP, method, dtype, mr, nr, ISA, suffix, taken, over)                                  \
     static bool method##_supports_##mr##x##nr##_##suffix(const fl_op_desc *d, const fl_device_info *device,           \
                                                                 const char **why_not)                                 \

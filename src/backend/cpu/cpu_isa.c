@@ -1,7 +1,7 @@
 /* cpu_isa.c - detection of the processor: once per device, from cpuid on x86 and from the system elsewhere.
  *
- * A PLAN's target is "<architecture>" or "<architecture>-<level>". It runs wherever the architecture is the same and the
- * level is reached: kernels are found by name, and a machine that knows a level knows those below.
+ * A PLAN's target is "<architecture>" or "<architecture>-<level>". It runs wherever the architecture is the same and
+ * the level is reached: kernels are found by name, and a machine that knows a level knows those below.
  */
 #include "backend/cpu/cpu_isa.h"
 
@@ -79,8 +79,8 @@ floe_status fl_cpu_isa_from_name(fl_cpu_isa *out, const char *name, floe_error *
         if (strcmp(rows[i].name, name) != 0)
             continue;
         if (!rows[i].target || i > (int)best)
-            return fl_fail(err, FLOE_ERR_UNSUPPORTED, "instruction set '%s': this %s processor reaches '%s'", name, ARCH,
-                           rows[best].name);
+            return fl_fail(err, FLOE_ERR_UNSUPPORTED, "instruction set '%s': this %s processor reaches '%s'", name,
+                           ARCH, rows[best].name);
         *out = (fl_cpu_isa)i;
         return FLOE_OK;
     }

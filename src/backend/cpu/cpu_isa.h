@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-/* level, text, target suffix */
+/* Ordered: a processor runs the levels of its architecture up to its own. */
 typedef enum fl_cpu_isa {
     FL_CPU_SCALAR,
     FL_CPU_NEON,   /* aarch64 */

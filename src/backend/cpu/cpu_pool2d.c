@@ -2,8 +2,8 @@
  *
  *     pixels   NHWC; a blocked image [N][C/b][H][W][b] is N * C/b NHWC images of b channels. The channels are cut into
  *              pieces where there are few rows of windows (a global average has one an image), for the threads, and where
- *              windows overlap in rows that do not fit into the L1 cache together: there all rows of a piece are done before
- *              the next piece.
+ *              windows overlap in rows that do not fit into the L1 cache together: there all rows of a piece are done
+ *              before the next piece.
  *     planes   NCHW: N * C images of one channel
  */
 #include "backend/cpu/cpu_vector.h"

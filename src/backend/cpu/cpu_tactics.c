@@ -22,7 +22,8 @@
 #define FL_WINOGRAD(dtype, m, mr, nr, ISA, isa) extern const fl_tactic fl_cpu_conv2d_winograd##m##_##mr##x##nr##_##isa;
 #include "backend/cpu/kernel/winograd.def"
 #undef FL_WINOGRAD
-#define FL_DEPTHWISE_PATCH(dtype, size, stride, ISA, isa) extern const fl_tactic fl_cpu_depthwise_patch_##size##s##stride##_##isa;
+#define FL_DEPTHWISE_PATCH(dtype, size, stride, ISA, isa) \
+    extern const fl_tactic fl_cpu_depthwise_patch_##size##s##stride##_##isa;
 #define FL_DEPTHWISE_ANY(dtype, ISA, isa) extern const fl_tactic fl_cpu_depthwise_any_##isa;
 #include "backend/cpu/kernel/depthwise.def"
 #undef FL_DEPTHWISE_PATCH

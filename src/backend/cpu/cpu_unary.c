@@ -7,9 +7,9 @@
 #include "backend/cpu/kernel/elementwise.h"
 
 /* Elements a task: functions that compute are worth a thread sooner than those that only move. */
-#define GRAIN_CHEAP   (FL_CPU_TASK_BYTES / 4)
-#define GRAIN_COSTLY  2048
-#define FUNC(name) (1ull << FL_UNARY_##name)
+#define GRAIN_CHEAP  (FL_CPU_TASK_BYTES / 4)
+#define GRAIN_COSTLY 2048
+#define FUNC(name)   (1ull << FL_UNARY_##name)
 
 static const uint64_t cheap = FUNC(NONE) | FUNC(RELU) | FUNC(RELU6) | FUNC(LEAKY_RELU) | FUNC(NEG) |
                               FUNC(ABS) | FUNC(SQUARE) | FUNC(FLOOR) | FUNC(CEIL);
@@ -43,10 +43,11 @@ static void sweep(void *arg, int64_t begin, int64_t end, size_t worker)
 static floe_status run(const fl_elementwise *kernels, const fl_step *step, fl_stream *stream, floe_error *err)
 {
     const fl_unary_params *p = &step->desc->p.unary;
+    const int64_t grain = cheap >> p->func & 1 ? GRAIN_CHEAP : GRAIN_COSTLY;
     job j = {kernels->unary[p->func], step->in[0], step->out[0], p->alpha};
 
     (void)err;
-    fl_cpu_for(stream, fl_cpu_stored(step->desc->in[0]), 16, (cheap >> p->func & 1) ? GRAIN_CHEAP : GRAIN_COSTLY, sweep, &j);
+    fl_cpu_for(stream, fl_cpu_stored(step->desc->in[0]), 16, grain, sweep, &j);
     return FLOE_OK;
 }
 

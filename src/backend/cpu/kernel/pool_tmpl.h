@@ -7,8 +7,9 @@
  *     stride 2:  window j = c0 c1 c2, window j+1 = c2 c3 c4    two
  *
  * Larger windows that overlap are folded in two steps: all columns of the row into `room`, then windows from there, which
- * is 2k instead of k^2 steps. A block of channels goes along the whole row before the next block starts. Averages multiply by the reciprocal of the
- * count. Summing columns first and windows second keeps the rounding error of large windows at their circumference.
+ * is 2k instead of k^2 steps. A block of channels goes along the whole row before the next block starts. Averages multiply
+ * by the reciprocal of the count. Summing columns first and windows second keeps the rounding error of large windows at
+ * their circumference.
  */
 #include "backend/cpu/kernel/pool.h"
 
@@ -88,7 +89,8 @@ INLINE void slide_3(bool is_max, size_t count, size_t part, size_t stride, const
 }
 
 /* All windows by way of the folded columns in `room`. */
-INLINE void folded_windows(bool is_max, size_t count, size_t part, const fl_pool_row *p, const float *x, float *y, float *room)
+INLINE void folded_windows(bool is_max, size_t count, size_t part, const fl_pool_row *p, const float *x, float *y,
+                           float *room)
 {
     size_t first, end;
     vf acc[WIDE];

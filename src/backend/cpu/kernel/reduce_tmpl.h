@@ -2,9 +2,9 @@
  *
  * Row: four accumulators; a sum is closed every ROW_BLOCK elements and goes on in double.
  *
- * Columns: a block of columns goes down all rows in registers, closing a partial sum every COLUMN_BLOCK rows. Where rows
- * are a page or more apart each load would be in another page, so there a few rows at a time are folded into acc from left
- * to right.
+ * Columns: a block of columns goes down all rows in registers; a sum is closed every COLUMN_BLOCK rows and goes on
+ * compensated (Kahan). Where rows are a page or more apart each load would be in another page, so there a few rows at a
+ * time are folded into acc from left to right.
  *
  * Extremes: v_max gives its second argument where one of them is NaN, so a NaN would come and go; NaNs are collected on
  * the side.
@@ -89,10 +89,11 @@ INLINE vf load(const float *x, size_t part)
 
 INLINE void fold_columns(fold_kind kind, size_t count, size_t part, const float *x, size_t m, size_t step, float *to)
 {
-    vf acc[WIDE], sum[WIDE], nan[WIDE];
+    vf acc[WIDE], sum[WIDE], nan[WIDE], lost[WIDE];
 
     for (size_t k = 0; k < count; k++) {
         acc[k] = load(to + k * VN, part);
+        lost[k] = v_zero();
         nan[k] = v_if_nan(acc[k], acc[k], v_zero());
     }
     for (size_t i = 0; i < m; i += COLUMN_BLOCK) {
@@ -107,8 +108,12 @@ INLINE void fold_columns(fold_kind kind, size_t count, size_t part, const float 
                     nan[k] = v_if_nan(v, v, nan[k]);
             }
         }
-        for (size_t k = 0; k < count; k++)
-            acc[k] = kind == SUM ? v_add(acc[k], sum[k]) : sum[k];
+        for (size_t k = 0; k < count; k++) {
+            const vf term = v_sub(sum[k], lost[k]), next = v_add(acc[k], term);
+            lost[k] = v_sub(v_sub(next, acc[k]), term);
+            lost[k] = v_if_nan(lost[k], v_zero(), lost[k]); /* beside an infinite sum */
+            acc[k] = kind == SUM ? next : sum[k];
+        }
     }
     for (size_t k = 0; k < count; k++) {
         const vf value = kind == SUM ? acc[k] : v_if_nan(nan[k], nan[k], acc[k]);

@@ -1,7 +1,8 @@
 /* softmax_tmpl.h - the kernels of softmax.h in the words of vec_, vbits_<isa>.h and vmath.h.
  *
  * Three passes: maximum; exponentials, stored and summed; scaling. The sum of a long row is closed every BLOCK elements
- * and goes on in double. Places past the end of a row hold -inf, whose exponential is 0.
+ * and goes on in double, that of long columns every COLUMN_BLOCK and goes on compensated. Places past the end of a row
+ * hold -inf, whose exponential is 0.
  */
 #include "backend/cpu/kernel/softmax.h"
 
@@ -9,7 +10,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { BLOCK = 4096, SHORT = 6 };
+enum { BLOCK = 4096, COLUMN_BLOCK = 128, SHORT = 6 };
 
 INLINE vf load(const float *x, size_t n)
 {
@@ -125,16 +126,31 @@ static void rows(const float *x, float *y, size_t lines, size_t n)
 
 /* ---- columns: a vector of them at a time */
 
-static void column(const float *x, float *y, size_t n, size_t step, size_t width)
+/* Exponentials of n elements of each column, and their sum. */
+INLINE vf column_exponentials(const float *x, float *y, size_t n, size_t step, size_t width, vf highest)
 {
-    vf highest = v_set1(-INFINITY), sum = v_zero();
+    vf sum = v_zero();
 
-    for (size_t i = 0; i < n; i++)
-        highest = v_max(load(x + i * step, width), highest);
     for (size_t i = 0; i < n; i++) {
         const vf e = exponential(v_sub(load(x + i * step, width), highest));
         store(y + i * step, e, width);
         sum = v_add(sum, e);
+    }
+    return sum;
+}
+
+static void column(const float *x, float *y, size_t n, size_t step, size_t width)
+{
+    vf highest = v_set1(-INFINITY), sum = v_zero(), lost = v_zero();
+
+    for (size_t i = 0; i < n; i++)
+        highest = v_max(load(x + i * step, width), highest);
+    for (size_t i = 0; i < n; i += COLUMN_BLOCK) { /* Kahan's sum of short sums */
+        const size_t rows = n - i < COLUMN_BLOCK ? n - i : COLUMN_BLOCK;
+        const vf part = v_sub(column_exponentials(x + i * step, y + i * step, rows, step, width, highest), lost);
+        const vf next = v_add(sum, part);
+        lost = v_sub(v_sub(next, sum), part);
+        sum = next;
     }
     const vf scale = v_div(v_set1(1.0f), sum);
     for (size_t i = 0; i < n; i++)

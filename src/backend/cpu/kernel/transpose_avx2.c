@@ -1,8 +1,9 @@
-/* transpose_avx2.c - matrices in tiles that fit into registers: 8 x 8 elements of 1, 2 and 4 bytes, 4 x 4 of 8.
+/* transpose_avx2.c - matrices in tiles that fit into registers: 8 x 8 elements of 1 and 2 bytes, 16 x 4 of 4, 4 x 4 of 8.
  *
- * Four bytes: half rows i and i + 4 are loaded into the two lanes of one register, so that what is left is a transpose of
- * 4 x 4 within the lanes: 16 shuffles for 64 elements. Tiles at the edge, and matrices of a few rows or columns (RGB), are
- * the same with masked loads and stores; elements of 1 and 2 bytes go one by one there.
+ * Four bytes: quarter rows i and i + 4 are loaded into the two lanes of one register, so that what is left is a transpose
+ * of 4 x 4 within the lanes: 16 shuffles for 64 elements. 16 rows make 64 bytes of y, a cache line: it is written at once,
+ * which matters where rows of y are a power of two apart and push each other out of the cache. Tiles at the edge are 8 x 8
+ * with masked loads and stores; elements of 1 and 2 bytes go one by one there.
  *
  * Pixels of three channels of four bytes, every network's input, have loops of their own: of 24 consecutive elements the 8
  * of one channel all lie at different places modulo 8, so two blends of the three registers gather them and one
@@ -109,14 +110,20 @@ static inline void turn_4(__m256 h[4])
 
 static inline void tile_4(const uint8_t *x, size_t xs, uint8_t *y, size_t ys)
 {
-    for (size_t side = 0; side < 2; side++, x += 16, y += 4 * ys) {
-        __m256 h[4];
-        for (size_t k = 0; k < 4; k++)
-            h[k] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps((const void *)(x + k * xs))),
-                                        _mm_loadu_ps((const void *)(x + (k + 4) * xs)), 1);
-        turn_4(h);
-        for (size_t k = 0; k < 4; k++)
-            _mm256_storeu_ps((void *)(y + k * ys), h[k]);
+    __m256 left[4], right[4]; /* of y: rows 0-7 of x, and 8-15 */
+
+    for (size_t k = 0; k < 4; k++) {
+        const uint8_t *at = x + k * xs;
+        left[k] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps((const void *)at)),
+                                       _mm_loadu_ps((const void *)(at + 4 * xs)), 1);
+        right[k] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps((const void *)(at + 8 * xs))),
+                                        _mm_loadu_ps((const void *)(at + 12 * xs)), 1);
+    }
+    turn_4(left);
+    turn_4(right);
+    for (size_t k = 0; k < 4; k++) {
+        _mm256_storeu_ps((void *)(y + k * ys), left[k]);
+        _mm256_storeu_ps((void *)(y + k * ys + 32), right[k]);
     }
 }
 
@@ -140,6 +147,27 @@ static void edge_4(const uint8_t *x, size_t xs, uint8_t *y, size_t ys, size_t ro
     turn_4(high);
     for (size_t k = 0; k < columns; k++)
         _mm256_maskstore_ps((void *)(y + k * ys), out, k < 4 ? low[k] : high[k - 4]);
+}
+
+static void edges_4(const uint8_t *x, size_t xs, uint8_t *y, size_t ys, size_t rows, size_t columns)
+{
+    for (size_t i = 0; i < rows; i += 8)
+        for (size_t j = 0; j < columns; j += 8)
+            edge_4(x + i * xs + j * 4, xs, y + j * ys + i * 4, ys, rows - i < 8 ? rows - i : 8,
+                   columns - j < 8 ? columns - j : 8);
+}
+
+static void transpose_4(const void *from, size_t x_step, void *to, size_t y_step, size_t rows, size_t columns)
+{
+    const uint8_t *x = from;
+    uint8_t *y = to;
+    const size_t xs = x_step * 4, ys = y_step * 4, whole_rows = rows / 16 * 16, whole_columns = columns / 4 * 4;
+
+    for (size_t i = 0; i < whole_rows; i += 16)
+        for (size_t j = 0; j < whole_columns; j += 4)
+            tile_4(x + i * xs + j * 4, xs, y + j * ys + i * 4, ys);
+    edges_4(x + whole_columns * 4, xs, y + whole_columns * ys, ys, whole_rows, columns - whole_columns);
+    edges_4(x + whole_rows * xs, xs, y + whole_rows * 4, ys, rows - whole_rows, columns);
 }
 
 /* ---- 8 bytes */
@@ -182,7 +210,6 @@ static void edge_8(const uint8_t *x, size_t xs, uint8_t *y, size_t ys, size_t ro
 
 TILES(1, 8)
 TILES(2, 8)
-TILES(4, 8)
 TILES(8, 4)
 
 /* ---- pixels of three */

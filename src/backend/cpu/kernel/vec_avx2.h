@@ -60,7 +60,10 @@ static inline vf v_scale2(vf a, vf n)
     const vf a1 = _mm256_mul_ps(a, _mm256_castsi256_ps(_mm256_slli_epi32(one, 23)));
     return _mm256_mul_ps(a1, _mm256_castsi256_ps(_mm256_slli_epi32(two, 23)));
 }
-static inline vf v_if_lt(vf a, vf b, vf yes, vf no) { return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
+static inline vf v_if_lt(vf a, vf b, vf yes, vf no)
+{
+    return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
 static inline vf v_if_nan(vf a, vf yes, vf no) { return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, a, _CMP_UNORD_Q)); }
 
 static inline vf v_spread(const float *p, size_t n, size_t first, size_t every)
@@ -68,10 +71,11 @@ static inline vf v_spread(const float *p, size_t n, size_t first, size_t every)
     int32_t at[8];
     for (size_t i = 0; i < 8; i++)
         at[i] = (int32_t)((first + i) / every);
-    return _mm256_permutevar8x32_ps(v_load_part(p, n < 8 ? n : 8), _mm256_loadu_si256((const __m256i *)(const void *)at));
+    const __m256i lanes = _mm256_loadu_si256((const __m256i *)(const void *)at);
+    return _mm256_permutevar8x32_ps(v_load_part(p, n < 8 ? n : 8), lanes);
 }
 
-/* Keeps the compiler from reading b again as a memory operand of every fma that uses it: loads are as scarce as fmas. */
+/* Keeps the compiler from reading b again as a memory operand of every fma: loads are as scarce as fmas. */
 #define V_KEEP(b) __asm__("" : "+x"(b))
 
 #endif

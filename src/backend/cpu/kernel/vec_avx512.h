@@ -54,7 +54,7 @@ static inline vf v_spread(const float *p, size_t n, size_t first, size_t every)
     return _mm512_permutexvar_ps(_mm512_loadu_si512(at), v_load_part(p, n < 16 ? n : 16));
 }
 
-/* Keeps the compiler from reading b again as a memory operand of every fma that uses it: loads are as scarce as fmas. */
+/* Keeps the compiler from reading b again as a memory operand of every fma: loads are as scarce as fmas. */
 #define V_KEEP(b) __asm__("" : "+v"(b))
 
 #endif

@@ -14,7 +14,8 @@
 static inline vf vm_reduce(vf x, vf *n)
 {
     *n = v_round(v_mul(x, v_set1(1.44269504f)));
-    vf r = v_fnma(*n, v_set1(0x1.62e400p-1f), x); /* ln 2 in two parts; the first has 15 bits, so the product is exact */
+    /* ln 2 in two parts; the first has 15 bits, so the product is exact */
+    vf r = v_fnma(*n, v_set1(0x1.62e400p-1f), x);
     r = v_fnma(*n, v_set1(0x1.7f7d1cp-20f), r);
     vf q = v_set1(0.00138825164f);
     q = v_fma(q, r, v_set1(0.00836654713f));

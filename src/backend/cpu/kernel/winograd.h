@@ -1,13 +1,13 @@
-/* winograd.h - kernels: the transforms of F(m x m, 3 x 3), which makes m x m outputs of a 3x3 convolution of stride 1 from
- * (m+2) x (m+2) inputs with (m+2)^2 multiplications a channel instead of 9 m^2.
+/* winograd.h - kernels: the transforms of F(m x m, 3 x 3), which makes m x m outputs of a 3x3 convolution of stride 1
+ * from (m+2) x (m+2) inputs with (m+2)^2 multiplications a channel instead of 9 m^2.
  *
  *     V = B' d B    of an input tile d, m+2 places a side       (input)
  *     M = V * U     place by place, summed over channels: (m+2)^2 matrix products; U = G g G' of the filter g
  *     y = A' M A    m places a side                             (output)
  *
- * B, G, A come from interpolating a product of polynomials at m+1 points and infinity. Which points decides the rounding
- * error: for m = 4 we take 0, +-3/4, +-3/2. Against the usual 0, +-1, +-2 that halves the error, and the constants are
- * still short binary fractions. For m = 2 the points are 0, +-1. With points p and N(p) = product of (p - other points):
+ * B, G, A come from interpolating a product of polynomials at m+1 points and infinity. Which points decides the
+ * rounding error: for m = 4 we take 0, +-3/4, +-3/2. Against the usual 0, +-1, +-2 that halves the error, and the
+ * constants are still short binary fractions. For m = 2 the points are 0, +-1. With N(p) = product of (p - other points):
  *
  *     row p of A' columns: p^i;   G: (1, p, p^2) / N(p);   B': coefficients of the product of (x - other points)
  *     infinity:            last;     (0, 0, 1);                 of all (x - points)
