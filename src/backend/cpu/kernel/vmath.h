@@ -1,6 +1,6 @@
 /* vmath.h - exp, tanh and their kin on vectors, in the words of a vec_<isa>.h included before.
  *
- * All are within 2 ulp (measured by tests/kernel/test_cpu_act.c), hand NaN on, and give the limits at +-infinity. Where
+ * All are within 2 ulp, softplus within 3 (measured by tests/kernel/test_cpu_act.c), hand NaN on, and give the limits at +-infinity. Where
  * a formula would cancel (expm1 and tanh near 0, log1p of little) another one is used there, so the error is relative
  * everywhere and not only against 1. Coefficients are minimax fits, made by weighted least squares.
  *
