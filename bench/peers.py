@@ -142,11 +142,16 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--ort-worker")
+    parser.add_argument("--make-only", action="store_true", help="make the models and stop")
     options = parser.parse_args()
     if options.ort_worker:
         return ort_worker(options.ort_worker, int(options.threads), options.seconds)
     names = options.nets.split(",")
-    make_models(options.work, names, options.batch)
+    if options.make_only:
+        return make_models(options.work, names, options.batch)
+    # In a process of its own: a child's peak memory starts from its parent's, and TensorFlow's is large.
+    subprocess.run([sys.executable, os.path.abspath(__file__), "--make-only", "--work", options.work, "--nets", options.nets,
+                    "--batch", str(options.batch)], check=True)
     print(f"{'network':14} {'threads':>7} {'floe ms':>9} {'ORT ms':>9} {'floe/ORT':>9} {'floe MB':>8} {'ORT MB':>8} "
           f"{'floe/ORT':>9} {'floe err':>9} {'ORT err':>9} {'build s':>8}")
     for name in names:
