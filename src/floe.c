@@ -343,6 +343,11 @@ bool fl_looks_like_uff(const uint8_t *data, size_t size)
     return size >= 4 && data[0] == 0x08 && data[2] == 0x10 && data[1] < 0x80 && data[3] < 0x80;
 }
 
+bool fl_looks_like_plan(const uint8_t *data, size_t size)
+{
+    return size >= strlen(FL_PLAN_MAGIC) && !memcmp(data, FL_PLAN_MAGIC, strlen(FL_PLAN_MAGIC));
+}
+
 static floe_status check_empty(const floe_uff_parser *p, const floe_network *network, floe_error *err)
 {
     if (!p || !network)

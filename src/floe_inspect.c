@@ -130,7 +130,7 @@ done:
 }
 
 /* consumed[i]: some node reads node i. */
-static floe_status find_consumed(fl_tf_graph *g, bool *consumed)
+static void find_consumed(const fl_tf_graph *g, bool *consumed)
 {
     for (size_t i = 0; i < g->n_node; i++)
         for (size_t k = 0; k < g->node[i].n_input; k++) {
@@ -138,7 +138,6 @@ static floe_status find_consumed(fl_tf_graph *g, bool *consumed)
             if (from)
                 consumed[from - g->node] = true;
         }
-    return FLOE_OK;
 }
 
 static floe_status describe_graph(report *r, fl_tf_graph *g, floe_error *err)
@@ -147,7 +146,7 @@ static floe_status describe_graph(report *r, fl_tf_graph *g, floe_error *err)
     bool *consumed = fl_arena_calloc(&r->arena, g->n_node + 1, sizeof *consumed);
     FL_NEED(consumed, g->n_node, "the report", err);
     FL_TRY(reserve(r, g->n_node, g->n_node, g->n_node, 0, err));
-    FL_TRY(find_consumed(g, consumed));
+    find_consumed(g, consumed);
     for (size_t i = 0; i < g->n_node; i++) {
         const fl_tf_node *n = &g->node[i];
         fl_tf_tensor value;
@@ -341,7 +340,7 @@ static floe_status inspect_file(report *r, const char *path, floe_error *err)
     fl_file file = {0};
     FL_TRY(fl_file_map(&file, path, err));
     r->info.file_bytes = file.size;
-    const bool plan = file.size >= 8 && !memcmp(file.data, FL_PLAN_MAGIC, 8);
+    const bool plan = fl_looks_like_plan(file.data, file.size);
     const bool uff = fl_looks_like_uff(file.data, file.size);
     const fl_tf_sniffed kind = fl_tf_sniff(file.data, file.size);
     fl_file_unmap(&file);

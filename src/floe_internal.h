@@ -41,8 +41,9 @@ floe_status fl_blob_make(floe_blob **out, const floe_env *env, fl_buf *buf, floe
 floe_env fl_env_copy(const floe_env *env);
 /* The converter's options from the public ones; arrays in the arena. Outputs given as indices become names. */
 floe_status fl_convert_graph(fl_uff_graph **out, fl_tf_graph *graph, const floe_convert_options *options, fl_arena *arena, floe_error *err);
-/* By its first bytes: version and core version. */
+/* By its first bytes: version and core version; the magic. */
 bool      fl_looks_like_uff(const uint8_t *data, size_t size);
+bool      fl_looks_like_plan(const uint8_t *data, size_t size);
 floe_dims fl_public_dims(const fl_tensor_desc *desc);
 
 #endif

@@ -23,7 +23,7 @@ static floe_status is_plan(const char *path, bool *yes, floe_error *err)
 {
     fl_file file = {0};
     const floe_status st = fl_file_map(&file, path, err);
-    *yes = st == FLOE_OK && file.size >= 8 && !memcmp(file.data, FL_PLAN_MAGIC, 8);
+    *yes = st == FLOE_OK && fl_looks_like_plan(file.data, file.size);
     fl_file_unmap(&file);
     return st;
 }

@@ -34,10 +34,9 @@ static fl_tensor *gives_back(const fl_layer *layer)
         return layer->in[0];
     case FL_OP_CAST:
     case FL_OP_RESHAPE:
+    case FL_OP_REORDER:
     case FL_OP_PAD: /* only grows: the same shape means no padding */
     case FL_OP_BROADCAST:
-        return same(layer) ? layer->in[0] : NULL;
-    case FL_OP_REORDER:
         return same(layer) ? layer->in[0] : NULL;
     case FL_OP_CONCAT:
         return layer->desc.n_in == 1 ? layer->in[0] : NULL;

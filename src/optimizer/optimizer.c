@@ -92,7 +92,7 @@ floe_status fl_opt_run_all(fl_network *net, const fl_opt_options *options, floe_
     static const fl_opt_options defaults = {.level = 1};
     floe_status st = FLOE_OK;
     const fl_opt_options *o = options ? options : &defaults;
-    fl_opt_context ctx = {net, o, 0};
+    fl_opt_context ctx = {net, 0};
     FL_TRY(check_names(o->skip, o->n_skip, NULL, "skip-pass", err));
     FL_TRY(check_names(o->dump_after, o->n_dump, "all", "dump-after", err));
     for (size_t i = 0; i < N_PASSES; i++) {

@@ -10,7 +10,6 @@
 
 typedef struct fl_opt_context {
     fl_network *net;
-    const struct fl_opt_options *options;
     int changes; /* a pass counts what it changed; the driver logs it */
 } fl_opt_context;
 
@@ -31,7 +30,6 @@ typedef struct fl_opt_options {
     size_t             n_dump;
     void (*dump)(void *user, const char *pass, const char *text);
     void              *dump_user;
-    fl_layout          blocked;     /* layout the backend prefers inside for convolutions; PLAIN: NHWC as it is */
 } fl_opt_options;
 
 /* The table, in running order. */
