@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEAN_AT(member) offsetof(fl_cli_picture_flags, member)
+#define MEAN_AT(member)         offsetof(fl_cli_picture_flags, member)
+#define OR_NAME(id, name, call) "|" name
 
 const fl_cli_option fl_cli_picture_rows[] = {
     {"preprocess", "", FL_CLI_TEXT, MEAN_AT(preprocess), .value = "HOW",
@@ -25,8 +26,9 @@ const fl_cli_option fl_cli_picture_rows[] = {
      .help = "then multiplied with: value = (pixel - mean) * scale"},
     {"channels", "", FL_CLI_CHOICE, MEAN_AT(channels), .help = "their order in the network", .choices = "rgb|bgr"},
     {"resize", "", FL_CLI_CHOICE, MEAN_AT(resize),
-     .help = "how pictures of another size are made to fit; crop keeps their shape",
-     .choices = "bilinear|nearest|crop"},
+     .help = "how pictures of another size are made to fit: bilinear if not said, crop keeps their shape, lanczos3 is "
+             "antialiased",
+     .choices = &(FLOE_RESIZE_LIST(OR_NAME))[1]},
 };
 const size_t fl_cli_picture_row_count = sizeof fl_cli_picture_rows / sizeof *fl_cli_picture_rows;
 

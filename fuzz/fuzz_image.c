@@ -28,7 +28,7 @@ static void use(const floe_image *image, uint32_t choice)
 
     if (floe_preprocess_find(&p, floe_preprocess_name((int)(choice >> 18 & 7) % 5), NULL) != FLOE_OK)
         abort();
-    p.resize = (floe_resize_method)((choice >> 21 & 15) % 7);
+    p.resize = (floe_resize_method)((choice >> 21 & 15) % 8);
     const size_t need = (size_t)(height * width * (wanted ? wanted : image->channels));
     if (floe_image_to_tensor(tensor, need, image, &p, height, width, wanted, (floe_image_layout)(choice >> 25 & 1),
                              NULL) != FLOE_OK)

@@ -75,7 +75,11 @@ typedef struct floe_env {
 
 /* One row per method: name in C, name in text, the TensorFlow call with the same result.
  * `crop` first takes the largest central region with the target's ratio of sides (the longer side rounded to whole
- * pixels, the odd pixel left at the end), so that nothing is distorted, then resizes that with `bilinear`. */
+ * pixels, the odd pixel left at the end), so that nothing is distorted, then resizes that with `bilinear`.
+ * `lanczos3` is antialiased, unlike the others: where a picture shrinks the filter widens, as Pillow's LANCZOS does.
+ * TensorFlow's default for it, antialias=False, leaves pixels out as `bilinear` does, and is not offered. Where a
+ * picture grows both are the same.
+ * A PLAN holds a method by its number here: new rows come last. */
 #define FLOE_RESIZE_LIST(X)                                                                                         \
     X(FLOE_RESIZE_BILINEAR, "bilinear", "tf.image.resize(images, size)")                                            \
     X(FLOE_RESIZE_NEAREST, "nearest", "tf.image.resize(images, size, 'nearest')")                                   \
@@ -83,7 +87,8 @@ typedef struct floe_env {
     X(FLOE_RESIZE_BICUBIC, "bicubic", "tf.image.resize(images, size, 'bicubic')")                                   \
     X(FLOE_RESIZE_AREA, "area", "tf.image.resize(images, size, 'area')")                                            \
     X(FLOE_RESIZE_BILINEAR_LEGACY, "bilinear-legacy", "tf.compat.v1.image.resize_bilinear(images, size)")           \
-    X(FLOE_RESIZE_BILINEAR_ALIGNED, "bilinear-aligned", "tf.compat.v1.image.resize_bilinear(images, size, True)")
+    X(FLOE_RESIZE_BILINEAR_ALIGNED, "bilinear-aligned", "tf.compat.v1.image.resize_bilinear(images, size, True)")   \
+    X(FLOE_RESIZE_LANCZOS3, "lanczos3", "tf.image.resize(images, size, 'lanczos3', antialias=True)")
 
 typedef enum floe_resize_method {
 #define FLOE_RESIZE_ENUM(id, name, call) id,

@@ -117,8 +117,8 @@ FLOE_API const char *floe_resize_name(int index);
 /* The method of that name; FLOE_ERR_NOT_FOUND lists the names there are. */
 FLOE_API floe_status floe_resize_find(floe_resize_method *out, const char *name, floe_error *err);
 
-/* Writes height x width x image->channels floats in HWC order, on the pixels' scale of 0 to 255 (bicubic may go
- * a little beyond). out_count is the room in `out`, in floats; too little is FLOE_ERR_SHAPE. */
+/* Writes height x width x image->channels floats in HWC order, on the pixels' scale of 0 to 255 (bicubic and
+ * lanczos3 may go a little beyond). out_count is the room in `out`, in floats; too little is FLOE_ERR_SHAPE. */
 FLOE_API floe_status floe_image_resize(float *out, size_t out_count, const floe_image *image,
                                        floe_resize_method method, int height, int width, floe_error *err);
 

@@ -18,8 +18,7 @@ size_t      floe_dtype_bytes(floe_dtype dtype) { return fl_dtype_bytes((fl_dtype
 const char *floe_dtype_name(floe_dtype dtype) { return fl_dtype_name((fl_dtype)dtype); }
 
 _Static_assert((int)FLOE_FLOAT32 == (int)FL_F32 && (int)FLOE_BOOL == (int)FL_BOOL && FLOE_MAX_RANK == FL_MAX_RANK &&
-                   (int)FLOE_NCHW == (int)FL_NCHW && (int)FLOE_ORDER_NC == (int)FL_UFF_ORDER_NC &&
-                   (int)FLOE_RESIZE_CROP == (int)FL_RESIZE_CROP,
+                   (int)FLOE_NCHW == (int)FL_NCHW && (int)FLOE_ORDER_NC == (int)FL_UFF_ORDER_NC,
                "public and internal numbers are the same");
 
 int64_t floe_dims_count(const floe_dims *dims, int64_t batch)
@@ -530,7 +529,10 @@ floe_status floe_engine_load(floe_engine **out, const floe_env *env, const char 
         FL_FAIL(err, FLOE_ERR_ARGUMENT, "floe_engine_load: an output and a path are needed");
     FL_TRY(new_engine(&e, env, err));
     FL_TRY(fl_plan_load(&plan, &e->env, path, err));
-    FL_TRY(finish_engine(e, plan, device, err));
+    if ((st = finish_engine(e, plan, device, err)) != FLOE_OK) {
+        fl_error_prefix(err, "%s", path); /* below, a plan has no name */
+        goto done;
+    }
     *out = e;
     e = NULL;
 done:

@@ -1,7 +1,7 @@
 /* image.h - what the files of the picture library share. Users see include/floe_image.h.
  *
  * image_decode.c tells the formats apart and calls one of the decoders below; image_resize.c makes rows of floats out
- * of rows of bytes; image_tensor.c turns those into a tensor.
+ * of rows of bytes, with image_filter.c for the methods that have a filter; image_tensor.c turns those into a tensor.
  */
 #ifndef FL_IMAGE_H
 #define FL_IMAGE_H
@@ -63,6 +63,8 @@ typedef struct fl_img_resizer {
     int in_width, in_height, channels, width;
     float area_scale;
     fl_img_tap *x, *y; /* one for each column and row of the output; x also owns y */
+    float *weights;    /* of a method with a filter: the weights of its taps; also owns summed */
+    float *summed;     /* and room for one row of the input, as floats */
     void (*row)(const struct fl_img_resizer *, const fl_img_tap *, float *);
 } fl_img_resizer;
 
@@ -72,6 +74,24 @@ floe_status fl_img_resizer_open(fl_img_resizer *out, const floe_image *image, fl
 /* Writes row y of the output: width * channels floats. */
 void fl_img_resizer_row(const fl_img_resizer *resizer, int y, float *out);
 void fl_img_resizer_close(fl_img_resizer *resizer); /* accepts a cleared struct */
+
+static inline int fl_img_clamp(int i, int count)
+{
+    return i < 0 ? 0 : i >= count ? count - 1 : i;
+}
+
+/* ---- resizing with a filter */
+
+typedef struct fl_img_filter {
+    float radius;                    /* in pixels of the input, or of the output where that has fewer */
+    float (*weight)(float distance); /* of 0 or more; 0 beyond the radius */
+} fl_img_filter;
+
+extern const fl_img_filter fl_img_lanczos3;
+
+/* Fills the taps and weights of a resizer that is complete otherwise. */
+floe_status fl_img_filter_open(fl_img_resizer *resizer, const fl_img_filter *filter, int height, floe_error *err);
+void fl_img_filter_row(const fl_img_resizer *resizer, const fl_img_tap *ty, float *out);
 
 /* FLOE_ERR_SHAPE unless height x width x channels floats fit into out_count. */
 floe_status fl_img_check_room(size_t out_count, int height, int width, int channels, floe_error *err);

@@ -8,6 +8,7 @@
  *     bilinear  at[0..1], weight[0]             two pixels and how far to go from the first to the second
  *     bicubic   at[0..3], weight[0..3]          four pixels and their weights
  *     area      at[0]..at[1]-1, weight[0..1]    a run of pixels; weights of its first and its last, 1 between
+ *     lanczos3  at[0..2]                        a run of pixels and where its weights are: image_filter.c
  *
  * Rounding is part of the semantics. Expressions keep the shape, the order and the types (float here, double there)
  * of the kernels in TensorFlow, and the library is compiled without contraction to fused multiply-add, so that results
@@ -31,22 +32,17 @@ static float scale_aligned(int in, int out)
     return out > 1 ? (float)(in - 1) / (float)(out - 1) : (float)in / (float)out;
 }
 
-static int clamp(int i, int in)
-{
-    return i < 0 ? 0 : i >= in ? in - 1 : i;
-}
-
 /* Pixel centres at .5. Nearest rounds down, so it leaves out the half that the others subtract. */
 static void tap_nearest(fl_img_tap *tap, int i, int in, float scale)
 {
-    tap->at[0] = clamp((int)floorf(((float)i + 0.5f) * scale), in);
+    tap->at[0] = fl_img_clamp((int)floorf(((float)i + 0.5f) * scale), in);
 }
 
 static void tap_linear_at(fl_img_tap *tap, float f, int in)
 {
     const float low = floorf(f);
-    tap->at[0] = clamp((int)low, in);
-    tap->at[1] = clamp((int)ceilf(f), in);
+    tap->at[0] = fl_img_clamp((int)low, in);
+    tap->at[1] = fl_img_clamp((int)ceilf(f), in);
     tap->weight[0] = f - low; /* of the coordinate before clamping: both ends are the same pixel where it matters */
 }
 
@@ -85,7 +81,7 @@ static void tap_cubic(fl_img_tap *tap, int i, int in, float scale)
     const float kernel[4] = {cubic_far(step), cubic_near(step), cubic_near(1024 - step), cubic_far(1024 - step)};
     float sum = 0;
     for (int k = 0; k < 4; k++) {
-        tap->at[k] = clamp(base - 1 + k, in);
+        tap->at[k] = fl_img_clamp(base - 1 + k, in);
         tap->weight[k] = tap->at[k] == base - 1 + k ? kernel[k] : 0.0f;
         sum += tap->weight[k];
     }
@@ -188,11 +184,11 @@ static void row_cubic(const fl_img_resizer *r, const fl_img_tap *ty, float *out)
 static float area_run(const fl_img_resizer *r, const uint8_t *row, const fl_img_tap *tx, int c)
 {
     const int first = tx->at[0], last = tx->at[1] - 1;
-    float sum = (float)row[clamp(first, r->in_width) * r->channels + c] * tx->weight[0];
+    float sum = (float)row[fl_img_clamp(first, r->in_width) * r->channels + c] * tx->weight[0];
     for (int x = first + 1; x < last; x++)
-        sum += (float)row[clamp(x, r->in_width) * r->channels + c];
+        sum += (float)row[fl_img_clamp(x, r->in_width) * r->channels + c];
     if (last > first)
-        sum += (float)row[clamp(last, r->in_width) * r->channels + c] * tx->weight[1];
+        sum += (float)row[fl_img_clamp(last, r->in_width) * r->channels + c] * tx->weight[1];
     return sum;
 }
 
@@ -204,7 +200,7 @@ static void row_area(const fl_img_resizer *r, const fl_img_tap *ty, float *out)
             float sum = 0;
             for (int y = first; y <= last; y++) {
                 const float weight = y == first ? ty->weight[0] : y == last ? ty->weight[1] : 1.0f;
-                sum += area_run(r, row_at(r, clamp(y, r->in_height)), &r->x[x], c) * weight;
+                sum += area_run(r, row_at(r, fl_img_clamp(y, r->in_height)), &r->x[x], c) * weight;
             }
             *out++ = sum * r->area_scale;
         }
@@ -217,17 +213,19 @@ typedef struct method {
     void (*tap)(fl_img_tap *tap, int i, int in, float scale);
     void (*row)(const fl_img_resizer *, const fl_img_tap *, float *);
     bool crop;
-    bool taps_hold_pixels; /* the row multiplies by the channels itself */
+    bool taps_hold_pixels;       /* the row multiplies by the channels itself */
+    const fl_img_filter *filter; /* in place of scale and tap */
 } method;
 
 static const method methods[] = {
-    [FLOE_RESIZE_BILINEAR] = {scale_plain, tap_linear, row_linear, false, false},
-    [FLOE_RESIZE_NEAREST] = {scale_plain, tap_nearest, row_nearest, false, false},
-    [FLOE_RESIZE_CROP] = {scale_plain, tap_linear, row_linear, true, false},
-    [FLOE_RESIZE_BICUBIC] = {scale_plain, tap_cubic, row_cubic, false, false},
-    [FLOE_RESIZE_AREA] = {scale_plain, tap_area, row_area, false, true},
-    [FLOE_RESIZE_BILINEAR_LEGACY] = {scale_plain, tap_linear_legacy, row_linear, false, false},
-    [FLOE_RESIZE_BILINEAR_ALIGNED] = {scale_aligned, tap_linear_legacy, row_linear, false, false},
+    [FLOE_RESIZE_BILINEAR] = {scale_plain, tap_linear, row_linear, false, false, NULL},
+    [FLOE_RESIZE_NEAREST] = {scale_plain, tap_nearest, row_nearest, false, false, NULL},
+    [FLOE_RESIZE_CROP] = {scale_plain, tap_linear, row_linear, true, false, NULL},
+    [FLOE_RESIZE_BICUBIC] = {scale_plain, tap_cubic, row_cubic, false, false, NULL},
+    [FLOE_RESIZE_AREA] = {scale_plain, tap_area, row_area, false, true, NULL},
+    [FLOE_RESIZE_BILINEAR_LEGACY] = {scale_plain, tap_linear_legacy, row_linear, false, false, NULL},
+    [FLOE_RESIZE_BILINEAR_ALIGNED] = {scale_aligned, tap_linear_legacy, row_linear, false, false, NULL},
+    [FLOE_RESIZE_LANCZOS3] = {.row = fl_img_filter_row, .filter = &fl_img_lanczos3},
 };
 
 static const char *const method_names[] = {
@@ -276,17 +274,17 @@ static void fill_taps(fl_img_resizer *r, const method *m, int height)
 floe_status fl_img_resizer_open(fl_img_resizer *out, const floe_image *image, floe_resize_method method_id, int height,
                                 int width, floe_error *err)
 {
-    const floe_status st = fl_img_check(image, err);
-    if (st != FLOE_OK)
-        return st;
+    floe_status st = FLOE_OK;
+    fl_img_resizer r = {0};
+    FL_TRY(fl_img_check(image, err));
     if ((int)method_id < 0 || (int)method_id >= METHOD_COUNT)
-        return fl_fail(err, FLOE_ERR_ARGUMENT, "resize method %d: 0 to %d are known", (int)method_id, METHOD_COUNT - 1);
+        FL_FAIL(err, FLOE_ERR_ARGUMENT, "resize method %d: 0 to %d are known", (int)method_id, METHOD_COUNT - 1);
     if (height < 1 || width < 1 || height > FLOE_IMAGE_MAX_SIDE || width > FLOE_IMAGE_MAX_SIDE)
-        return fl_fail(err, FLOE_ERR_ARGUMENT, "resizing to %d x %d pixels: 1 to %d are possible", width, height,
-                       FLOE_IMAGE_MAX_SIDE);
+        FL_FAIL(err, FLOE_ERR_ARGUMENT, "resizing to %d x %d pixels: 1 to %d are possible", width, height,
+                FLOE_IMAGE_MAX_SIDE);
 
     const method *m = &methods[method_id];
-    fl_img_resizer r = {
+    r = (fl_img_resizer){
         .env = &image->env,
         .data = image->data,
         .stride = (size_t)image->width * (size_t)image->channels,
@@ -298,14 +296,19 @@ floe_status fl_img_resizer_open(fl_img_resizer *out, const floe_image *image, fl
     };
     const size_t taps = (size_t)width + (size_t)height;
     r.x = fl_calloc(r.env, taps, sizeof *r.x); /* cleared: not every method fills all of a tap */
-    if (!r.x)
-        return fl_fail_memory(err, taps * sizeof *r.x, "the tables of a resize");
+    FL_NEED(r.x, taps * sizeof *r.x, "the tables of a resize", err);
     r.y = r.x + width;
     if (m->crop)
         crop_to_ratio(&r, height, width);
-    fill_taps(&r, m, height);
+    if (m->filter)
+        FL_TRY(fl_img_filter_open(&r, m->filter, height, err));
+    else
+        fill_taps(&r, m, height);
     *out = r;
-    return FLOE_OK;
+    r = (fl_img_resizer){0};
+done:
+    fl_img_resizer_close(&r);
+    return st;
 }
 
 void fl_img_resizer_row(const fl_img_resizer *r, int y, float *out)
@@ -315,6 +318,7 @@ void fl_img_resizer_row(const fl_img_resizer *r, int y, float *out)
 
 void fl_img_resizer_close(fl_img_resizer *r)
 {
+    fl_free(r->env, r->weights);
     fl_free(r->env, r->x);
     memset(r, 0, sizeof *r);
 }

@@ -76,8 +76,9 @@ static void put_floats(fl_buf *out, const char *what, const float *v, size_t n)
 static void put_preprocess(fl_buf *out, const fl_plan_preprocess *p)
 {
     static const char *const channels[] = {[FL_CHANNELS_RGB] = "rgb", [FL_CHANNELS_BGR] = "bgr"};
-    static const char *const resize[] = {
-        [FL_RESIZE_BILINEAR] = "bilinear", [FL_RESIZE_NEAREST] = "nearest", [FL_RESIZE_CROP] = "crop"};
+#define RESIZE_NAME(id, name, call) [id] = name,
+    static const char *const resize[] = {FLOE_RESIZE_LIST(RESIZE_NAME)};
+#undef RESIZE_NAME
     static const char *const format[] = {[FL_NHWC] = "nhwc", [FL_NCHW] = "nchw"};
 
     if (!p->present)

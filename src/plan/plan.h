@@ -70,11 +70,14 @@ typedef struct fl_plan_engine {
 
 /* How pictures become the input tensor; stored for `infer`. */
 typedef enum fl_plan_channels { FL_CHANNELS_RGB, FL_CHANNELS_BGR } fl_plan_channels;
-typedef enum fl_plan_resize { FL_RESIZE_BILINEAR, FL_RESIZE_NEAREST, FL_RESIZE_CROP } fl_plan_resize;
+/* How many methods floe_resize_method has; its numbers are the PLAN's. */
+#define FL_RESIZE_ONE(id, name, call) +1
+enum { FL_RESIZE_COUNT = 0 FLOE_RESIZE_LIST(FL_RESIZE_ONE) };
+#undef FL_RESIZE_ONE
 typedef struct fl_plan_preprocess {
     bool    present;
     int32_t channels; /* fl_plan_channels */
-    int32_t resize;   /* fl_plan_resize */
+    int32_t resize;   /* floe_resize_method */
     int32_t format;   /* fl_format of the input binding */
     float   mean[4], scale[4]; /* value = (pixel - mean) * scale */
 } fl_plan_preprocess;

@@ -481,8 +481,8 @@ static floe_status check_preprocess(const fl_plan_preprocess *p, floe_error *err
 
     if (!p->present)
         goto done;
-    if (p->channels < FL_CHANNELS_RGB || p->channels > FL_CHANNELS_BGR || p->resize < FL_RESIZE_BILINEAR ||
-        p->resize > FL_RESIZE_CROP || p->format < FL_NHWC || p->format > FL_NCHW)
+    if (p->channels < FL_CHANNELS_RGB || p->channels > FL_CHANNELS_BGR || p->resize < 0 ||
+        p->resize >= FL_RESIZE_COUNT || p->format < FL_NHWC || p->format > FL_NCHW)
         FL_FAIL(err, FLOE_ERR_FORMAT, "preprocessing: channels %d, resize %d or format %d is unknown", (int)p->channels,
                 (int)p->resize, (int)p->format);
     for (int i = 0; i < 4; i++)

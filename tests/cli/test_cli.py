@@ -526,6 +526,28 @@ class Preprocessing(CliTest):
         self.assertClose(self.run_picture(self.build("--resize=crop", dims=(-1, 2, 2, 1)), picture=big),
                          [100, 200, 110, 210])
 
+    def test_every_resize_method_by_flag_and_in_the_plan(self):
+        # What TensorFlow 2.21 makes of this picture of 4 x 2 in 2 x 2, but crop, which takes the middle two columns.
+        methods = {
+            "bilinear": [50, 120, 60, 130],
+            "nearest": [100, 40, 110, 50],
+            "crop": [100, 200, 110, 210],
+            "bicubic": [41.176472, 121.176468, 51.176475, 131.176483],
+            "area": [50, 120, 60, 130],
+            "bilinear-legacy": [0, 200, 10, 210],
+            "bilinear-aligned": [0, 40, 10, 50],
+            "lanczos3": [71.829575, 125.497253, 81.829575, 135.497253],
+        }
+        big = self.write("big.png", png_bytes(4, 2, 1, [0, 100, 200, 40, 10, 110, 210, 50]))
+        bare = self.build(dims=(-1, 2, 2, 1))
+        for name, wanted in methods.items():
+            self.assertClose(self.run_picture(bare, "--resize=" + name, picture=big), wanted)
+            plan = self.build("--resize=" + name, dims=(-1, 2, 2, 1))
+            self.assertClose(self.run_picture(plan, picture=big), wanted)
+            self.assertIn("resize=" + name + " ", self.ok("info", plan).out.replace("\n", " "))
+        self.assertIn("--resize=" + "|".join(methods) + "\n", self.ok("infer", "--help").out)
+        self.fails(2, "infer", "--plan_file=" + bare, "--resize=lanczos", big, says=["--resize", "'lanczos3'"])
+
     def test_grey_pictures_feed_one_channel_and_three(self):
         grey = self.picture("g.png", channels=1)
         self.assertClose(self.run_picture(self.build(dims=(-1, 2, 2, 1)), picture=grey), self.rgb[:4])

@@ -343,7 +343,7 @@ fl_plan *plan_maker_all(const floe_env *env, const char *target)
     const uint32_t exp = plan_maker_step(&m, "exp", FL_OP_UNARY, PARAMS(.unary = {.func = FL_UNARY_EXP}), SLOTS(x));
     plan_maker_output(&m, "y", plan_maker_step(&m, "fc", FL_OP_MATMUL, NULL, SLOTS(exp, w)));
     plan_maker_tactic(&m, "cpu.matmul.f32.of_another_time", 2, "made of w", 9, 128);
-    m.plan->preprocess = (fl_plan_preprocess){.present = true, .channels = FL_CHANNELS_BGR, .resize = FL_RESIZE_CROP,
+    m.plan->preprocess = (fl_plan_preprocess){.present = true, .channels = FL_CHANNELS_BGR, .resize = FLOE_RESIZE_CROP,
                                               .format = FL_NHWC, .mean = {123.68f, 116.779f, 103.939f},
                                               .scale = {1, 1, 1.0f / 255, 1}};
     return plan_maker_end(&m);

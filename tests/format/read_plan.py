@@ -14,6 +14,7 @@ ABSENT = 0xFFFFFFFF
 DTYPES = "none f32 f16 bf16 f64 i8 u8 i16 u16 i32 u32 i64 u64 bool".split()
 LAYOUTS = ["plain", "c8", "c16"]
 FORMATS = ["nhwc", "nchw"]
+RESIZE = "bilinear nearest crop bicubic area bilinear-legacy bilinear-aligned lanczos3".split()
 PLACES = ["arena", "binding", "weights"]
 UNARY = ("none relu relu6 leaky_relu elu selu sigmoid tanh softplus softsign neg abs sqrt rsqrt square exp log floor ceil "
          "reciprocal sin cos tan sinh cosh asin acos atan asinh acosh atanh").split()
@@ -152,7 +153,7 @@ def read_meta(data):
     need(present in (0, 1), "preprocessing is neither there nor not")
     if present:
         channels, resize, fmt = r.read("III")
-        need(channels < 2 and resize < 3 and fmt < 2, "unknown preprocessing")
+        need(channels < 2 and resize < len(RESIZE) and fmt < 2, "unknown preprocessing")
         meta["preprocess"] = (channels, resize, fmt, r.many("f", 4), r.many("f", 4))
     r.end()
     return meta
@@ -259,7 +260,7 @@ def listing(data):
     if "preprocess" in meta:
         channels, resize, fmt, mean, scale = meta["preprocess"]
         lines.append(("preprocess channels=%s resize=%s format=%s mean=%s scale=%s" % (
-            ["rgb", "bgr"][channels], ["bilinear", "nearest", "crop"][resize], FORMATS[fmt],
+            ["rgb", "bgr"][channels], RESIZE[resize], FORMATS[fmt],
             ",".join(map(real, mean)), ",".join(map(real, scale)))).encode())
     for i, e in enumerate(engines):
         lines.append(b"engine %d backend=%s target=%s max_batch=%d batched=%s arena=%d workspace=%d" % (

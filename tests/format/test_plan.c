@@ -117,11 +117,34 @@ static void preprocessing_and_engines_come_back(void **state)
     assert_false(plan->engines[1].batched);
     assert_true(plan->preprocess.present);
     assert_int_equal(plan->preprocess.channels, FL_CHANNELS_BGR);
-    assert_int_equal(plan->preprocess.resize, FL_RESIZE_CROP);
+    assert_int_equal(plan->preprocess.resize, FLOE_RESIZE_CROP);
     assert_true(plan->preprocess.mean[1] == 116.779f && plan->preprocess.scale[2] == 1.0f / 255);
     assert_string_equal(plan->engines[0].bindings[1].name, "v\twith a tab");
     fl_plan_free(plan);
     fl_buf_free(&bytes);
+}
+
+/* A PLAN keeps the methods of the public list by their numbers. */
+static void every_resize_method_comes_back(void **state)
+{
+#define METHOD_NAME(id, name, call) name,
+    static const char *const names[] = {FLOE_RESIZE_LIST(METHOD_NAME)};
+#undef METHOD_NAME
+    (void)state;
+    for (int m = 0; m < FL_RESIZE_COUNT; m++) {
+        char words[64];
+        fl_plan *made = plan_maker_tiny(NULL, TARGET);
+        made->preprocess = (fl_plan_preprocess){.present = true, .resize = m};
+        fl_buf bytes = plan_maker_bytes(made);
+        fl_plan *plan = parsed(bytes.data, bytes.size);
+        fl_buf text = printed(plan);
+        assert_int_equal(plan->preprocess.resize, m);
+        snprintf(words, sizeof words, " resize=%s ", names[m]);
+        assert_non_null(strstr((const char *)text.data, words));
+        fl_plan_free(plan);
+        fl_buf_free(&text);
+        fl_buf_free(&bytes);
+    }
 }
 
 static void a_step_tells_its_descriptor(void **state)
@@ -485,6 +508,23 @@ static bool second_reader_reads(const char *path, fl_buf *out)
     return output_of(command, out);
 }
 
+/* Takes the plan. */
+static void assert_second_reader_agrees(fl_plan *plan)
+{
+    char path[256];
+    fl_buf text = printed(plan), out;
+    fl_buf bytes = plan_maker_bytes(plan);
+
+    temporary_path(path, sizeof path);
+    assert_int_equal(fl_file_write(path, bytes.data, bytes.size, NULL), FLOE_OK);
+    assert_true(second_reader_reads(path, &out));
+    assert_string_equal((const char *)out.data, (const char *)text.data);
+    unlink(path);
+    fl_buf_free(&text);
+    fl_buf_free(&out);
+    fl_buf_free(&bytes);
+}
+
 static void a_second_reader_sees_the_same(void **state)
 {
     fl_buf out = fl_buf_make(NULL);
@@ -507,6 +547,11 @@ static void a_second_reader_sees_the_same(void **state)
         fl_buf_free(&text);
         fl_buf_free(&out);
     }
+    for (int m = 0; m < FL_RESIZE_COUNT; m++) {
+        fl_plan *plan = plan_maker_tiny(NULL, TARGET);
+        plan->preprocess = (fl_plan_preprocess){.present = true, .resize = m};
+        assert_second_reader_agrees(plan);
+    }
     static const char *const seen[] = {"magic", "version", "size", "checksum", "operator", "tensor", "rank", "type"};
     for (size_t i = 0; i < sizeof seen / sizeof seen[0]; i++) {
         char rest[128], path[512];
@@ -522,6 +567,7 @@ int main(void)
         cmocka_unit_test(a_plan_survives_the_round_trip),
         cmocka_unit_test(equal_plans_are_equal_bytes),
         cmocka_unit_test(preprocessing_and_engines_come_back),
+        cmocka_unit_test(every_resize_method_comes_back),
         cmocka_unit_test(a_step_tells_its_descriptor),
         cmocka_unit_test(names_are_shown_without_control_characters),
         cmocka_unit_test(a_mapped_file_holds_its_weights_in_place),

@@ -53,6 +53,8 @@ LIE(arena_huge, e->arena_bytes = (uint64_t)1 << 45)
 LIE(workspace_huge, e->workspace_bytes = UINT64_MAX)
 LIE(workspace_idle, e->workspace_bytes = 64)
 LIE(channels, (plan->preprocess = (fl_plan_preprocess){.present = true, .channels = 7}))
+LIE(resize_beyond, (plan->preprocess = (fl_plan_preprocess){.present = true, .resize = FLOE_RESIZE_LANCZOS3 + 1}))
+LIE(resize_below, (plan->preprocess = (fl_plan_preprocess){.present = true, .resize = -1}))
 LIE(mean_nan, (plan->preprocess = (fl_plan_preprocess){.present = true, .mean = {NAN}}))
 
 LIE(type_none, e->tensors[5].desc.dtype = FL_DTYPE_NONE)
@@ -130,6 +132,8 @@ static const lie lies_about_net[] = {
     {workspace_huge, "2^44"},
     {workspace_idle, "workspace of 64 bytes"},
     {channels, "channels 7"},
+    {resize_beyond, "resize 8"},
+    {resize_below, "resize -1"},
     {mean_nan, "not a finite number"},
     {type_none, "element type 0"},
     {type_beyond, "element type 14"},

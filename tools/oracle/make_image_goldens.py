@@ -370,6 +370,7 @@ METHODS = {
     "area": lambda p, s: tf.image.resize(p, s, "area"),
     "bilinear-legacy": lambda p, s: tf.compat.v1.image.resize_bilinear(p[None], s)[0],
     "bilinear-aligned": lambda p, s: tf.compat.v1.image.resize_bilinear(p[None], s, align_corners=True)[0],
+    "lanczos3": lambda p, s: tf.image.resize(p, s, "lanczos3", antialias=True),
 }
 
 
@@ -476,8 +477,8 @@ def main():
     resize_cases(out, "resize", "rgba.png", tf_decode(files["rgba.png"], 0), [(10, 9), (4, 20)])
     resize_cases(out, "resize", "grey_alpha.png", tf_decode(files["grey_alpha.png"], 0), [(4, 6)])
     resize_cases(out, "resize", "rgb_noise.png", tf_decode(files["rgb_noise.png"], 0), [(13, 11), (3, 3), (16, 16)])
-    resize_cases(out, "resize", "one.png", tf_decode(files["one.png"], 0), [(3, 2)])
-    resize_cases(out, "resize", "wide.png", tf_decode(files["wide.png"], 0), [(8, 16), (1, 100)])
+    resize_cases(out, "resize", "one.png", tf_decode(files["one.png"], 0), [(3, 2), (1, 1), (1, 9)])
+    resize_cases(out, "resize", "wide.png", tf_decode(files["wide.png"], 0), [(8, 16), (1, 100), (5, 1)])
     if os.path.isdir(options.shared):
         shared_cases(out, options.shared)
     else:
