@@ -373,7 +373,7 @@ int main(int argc, char **argv)
         else
             fail(argv[first], "unknown option");
     }
-    const fl_device_options wanted = {o.threads, o.isa};
+    const fl_device_options wanted = {.threads = o.threads, .isa = o.isa};
     if (fl_cpu_backend.open(&device, NULL, "cpu", &wanted, &err) != FLOE_OK ||
         fl_cpu_backend.stream_open(&stream, device, o.threads, &err) != FLOE_OK)
         fail("cpu", err.message);

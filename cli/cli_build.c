@@ -22,16 +22,20 @@ const fl_cli_option fl_cli_build_rows[] = {
      .help = "2^E bytes of scratch memory that a layer may use (default 20)", .min = 0, .max = 62},
     {"threads", "", FL_CLI_INT, AT(threads), .value = "N", .help = "0, the default: all processors", .min = 0,
      .max = 1024},
-    {"device", "", FL_CLI_TEXT, AT(device), .value = "NAME", .help = "cpu, the default"},
+    {"device", "", FL_CLI_TEXT, AT(device), .value = "NAME", .help = "cpu, the default, cuda, or cuda:1 for the second GPU"},
+    {"target", "", FL_CLI_TEXT, AT(target), .value = "SM",
+     .help = "with --device=cuda: the kind of GPU to build for where there is none, such as sm_90"},
+    {"precision", "", FL_CLI_CHOICE, AT(precision), .choices = "fp32|tf32|fp16|bf16",
+     .help = "of a GPU's activations and products; default fp32"},
     {"isa", "", FL_CLI_TEXT, AT(isa), .value = "LEVEL",
      .help = "scalar, avx2 or avx512: at most this; default: the machine's best"},
     {"timing-cache", "", FL_CLI_TEXT, AT(timing_cache), .value = "FILE",
      .help = "measured times are kept here from build to build"},
-    {"no-timing", "", FL_CLI_FLAG, AT(no_timing), .help = "take the first tactic that fits instead of measuring"},
     {"tactics", "", FL_CLI_WORDS, AT(tactics), .value = "TEXT,...",
      .help = "only tactics with such a text in their names"},
     {"opt-level", "", FL_CLI_INT, AT(opt_level), .value = "0|1",
-     .help = "0: only the passes without which nothing runs; 1, the default: all", .min = 0, .max = 1},
+     .help = "1, the default: tactics are measured; 0: chosen by rule, which needs no GPU", .min = 0, .max = 1},
+    {"no-passes", "", FL_CLI_FLAG, AT(no_passes), .help = "only the optimizer's passes without which nothing runs"},
     {"skip-pass", "", FL_CLI_WORDS, AT(skip_passes), .value = "PASS,...",
      .help = "leave out these passes of the optimizer"},
     {"dump-after", "", FL_CLI_WORDS, AT(dump_after), .value = "PASS,...",
@@ -83,14 +87,18 @@ static floe_status check_passes(fl_cli *cli, const char *flag, const fl_cli_word
     return FLOE_OK;
 }
 
-floe_status fl_cli_build_start(fl_cli *cli, const fl_cli_build_flags *flags, floe_error *err)
+floe_status fl_cli_build_parse(fl_cli *cli, const fl_cli_syntax *syntax, int argc, char **argv,
+                               const fl_cli_build_flags *flags, floe_error *err)
 {
     floe_status st = FLOE_OK;
+    FL_TRY(fl_cli_parse(cli, syntax, argc, argv, err));
+    if (cli->answered)
+        goto done;
     fl_cli_set_verbosity(cli, flags->quiet, flags->verbose);
     if (flags->list_passes) {
         list_passes();
         cli->answered = true;
-        return FLOE_OK;
+        goto done;
     }
     FL_TRY(check_passes(cli, "--skip-pass", &flags->skip_passes, false, err));
     FL_TRY(check_passes(cli, "--dump-after", &flags->dump_after, true, err));
@@ -164,6 +172,16 @@ static void show_progress(void *user, size_t done, size_t total, const char *lay
     fl_cli_progress(user, "building: %zu of %zu, %s", done, total, layer ? layer : "");
 }
 
+static floe_precision precision_of(const char *name)
+{
+    static const char *const names[] = {[FLOE_PRECISION_TF32] = "tf32", [FLOE_PRECISION_FP16] = "fp16",
+                                        [FLOE_PRECISION_BF16] = "bf16"};
+    for (int i = FLOE_PRECISION_TF32; name && i <= FLOE_PRECISION_BF16; i++)
+        if (!strcmp(names[i], name))
+            return (floe_precision)i;
+    return FLOE_PRECISION_FP32;
+}
+
 floe_status fl_cli_builder(fl_cli *cli, const fl_cli_build_flags *f, floe_builder *out, floe_error *err)
 {
     floe_status st = FLOE_OK;
@@ -173,8 +191,10 @@ floe_status fl_cli_builder(fl_cli *cli, const fl_cli_build_flags *f, floe_builde
         .threads = (int)f->threads,
         .isa = f->isa,
         .device = f->device,
-        .opt_level = f->opt_level == 0 ? -1 : 0,
-        .no_timing = f->no_timing,
+        .target = f->target,
+        .precision = precision_of(f->precision),
+        .opt_level = f->no_passes ? -1 : 0,
+        .no_timing = f->opt_level == 0,
         .timing_cache = f->timing_cache,
         .skip_passes = f->skip_passes.item,
         .n_skip_passes = f->skip_passes.count,

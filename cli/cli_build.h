@@ -13,8 +13,8 @@ typedef struct fl_cli_build_flags {
     int64_t workspace; /* a power of two's exponent */
     int64_t threads;
     int64_t opt_level;
-    const char *isa, *device, *timing_cache;
-    bool no_timing, list_passes, verbose, quiet;
+    const char *isa, *device, *target, *precision, *timing_cache;
+    bool no_passes, list_passes, verbose, quiet;
     fl_cli_words skip_passes, dump_after, tactics;
 } fl_cli_build_flags;
 
@@ -31,8 +31,10 @@ extern const size_t fl_cli_build_row_count;
 extern const fl_cli_option fl_cli_graph_rows[];
 extern const size_t fl_cli_graph_row_count;
 
-/* After parsing: verbosity, --list-passes (answered), names of passes. */
-floe_status fl_cli_build_start(fl_cli *cli, const fl_cli_build_flags *flags, floe_error *err);
+/* Parses a command line with these flags in it and does what they ask first: verbosity, --list-passes (which is an
+ * answer), names of passes. */
+floe_status fl_cli_build_parse(fl_cli *cli, const fl_cli_syntax *syntax, int argc, char **argv,
+                               const fl_cli_build_flags *flags, floe_error *err);
 
 /* Names and shapes of the inputs that were given shapes; a shape without a name belongs to the file's only input. */
 typedef struct fl_cli_shapes {

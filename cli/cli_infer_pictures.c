@@ -143,17 +143,6 @@ static floe_status check_size(const fl_cli_infer *in, const floe_binding *b, con
                    in->desired_size, b->name, fl_cli_dims_text(&b->dims, shape), s->channels, s->height, s->width);
 }
 
-static bool mixes_items(const fl_cli_infer *in)
-{
-    for (int i = 0; i < in->n_outputs; i++) {
-        const floe_dims *dims = &floe_engine_binding(in->engine, in->outputs[i])->dims;
-        for (int d = 1; d < dims->rank; d++)
-            if (dims->d[d] < 0)
-                return true;
-    }
-    return false;
-}
-
 static floe_status settle_input(fl_cli *cli, const fl_cli_infer *in, batch *b, const floe_dims *size, floe_error *err)
 {
     floe_status st = FLOE_OK;
@@ -175,7 +164,9 @@ static floe_status settle_input(fl_cli *cli, const fl_cli_infer *in, batch *b, c
         b->recipe = stored->recipe;
     FL_TRY(fl_cli_picture_recipe(cli, &b->recipe, &in->preprocess, b->shape.channels, err));
     b->fixed = input->dims.d[0] >= 0;
-    b->room = b->fixed ? input->dims.d[0] : mixes_items(in) ? 1 : floe_engine_max_batch_size(in->engine);
+    b->room = b->fixed                              ? input->dims.d[0]
+              : floe_engine_mixes_items(in->engine) ? 1
+                                                    : floe_engine_max_batch_size(in->engine);
     if ((uint64_t)b->room > b->pictures.count && !b->fixed)
         b->room = (int64_t)b->pictures.count;
     if (b->room < 1 || input->dims.d[0] < -1)

@@ -170,22 +170,6 @@ done:
     return st;
 }
 
-/* Pieces of a larger batch can only be put together along the first dimension. */
-static floe_status check_pieces(const fl_cli_infer *in, int64_t batch, floe_error *err)
-{
-    const int64_t most = floe_engine_max_batch_size(in->engine);
-    for (int i = 0; batch > most && i < in->n_outputs; i++) {
-        const floe_binding *b = floe_engine_binding(in->engine, in->outputs[i]);
-        for (int d = 1; d < b->dims.rank; d++)
-            if (b->dims.d[d] < 0)
-                return fl_fail(err, FLOE_ERR_LIMIT,
-                               "%s: output '%s' mixes the items of a batch, so at most the engine's %lld "
-                               "can be run, not %lld",
-                               in->plan, b->name, (long long)most, (long long)batch);
-    }
-    return FLOE_OK;
-}
-
 /* ---- answering */
 
 static floe_status save(fl_cli *cli, const fl_cli_infer *in, int64_t batch, floe_error *err)
@@ -253,7 +237,6 @@ floe_status fl_cli_infer_tensors(fl_cli *cli, fl_cli_infer *in, floe_error *err)
     FL_TRY(fl_cli_open(cli, &in->lite, in->plan, &in->build, &shapes, in->build.max_batch == 0, err));
     FL_TRY(fl_cli_infer_ready(cli, in, err));
     FL_TRY(match(cli, in, &t, &inputs, &batch, err));
-    FL_TRY(check_pieces(in, batch, err));
     FL_TRY(floe_lite_infer(in->lite, batch, inputs, in->values, err));
     if (in->output_folder)
         FL_TRY(save(cli, in, batch, err));

@@ -321,15 +321,10 @@ int fl_cmd_bench(fl_cli *cli, int argc, char **argv)
                                   .max_positional = 1};
     floe_status st = FLOE_OK;
     floe_error err = {0};
-    FL_TRY(fl_cli_parse(cli, &syntax, argc, argv, &err));
+    FL_TRY(fl_cli_build_parse(cli, &syntax, argc, argv, &f.build, &err));
     if (!cli->answered)
-        FL_TRY(fl_cli_build_start(cli, &f.build, &err));
-    if (cli->answered)
-        goto done;
-    if (files.count)
-        st = bench(cli, &f, files.item[0], &err);
-    else
-        st = fl_cli_misuse(cli, &err, "a file is needed: floe bench FILE");
+        st = files.count ? bench(cli, &f, files.item[0], &err)
+                         : fl_cli_misuse(cli, &err, "a file is needed: floe bench FILE");
 done:
     return fl_cli_exit(cli, st, &err);
 }

@@ -41,9 +41,7 @@ int fl_cmd_build(fl_cli *cli, int argc, char **argv)
     floe_status st = FLOE_OK;
     floe_error err = {0};
     floe_blob *plan = NULL;
-    FL_TRY(fl_cli_parse(cli, &syntax, argc, argv, &err));
-    if (!cli->answered)
-        FL_TRY(fl_cli_build_start(cli, &f.build, &err));
+    FL_TRY(fl_cli_build_parse(cli, &syntax, argc, argv, &f.build, &err));
     if (cli->answered)
         goto done;
     if (!files.count) {

@@ -97,9 +97,7 @@ int fl_cmd_deploy(fl_cli *cli, int argc, char **argv)
     floe_error err = {0};
     floe_blob *plan = NULL;
     bool input, shape, outputs;
-    FL_TRY(fl_cli_parse(cli, &syntax, argc, argv, &err));
-    if (!cli->answered)
-        FL_TRY(fl_cli_build_start(cli, &f.build, &err));
+    FL_TRY(fl_cli_build_parse(cli, &syntax, argc, argv, &f.build, &err));
     if (cli->answered)
         goto done;
     FL_TRY(fill_defaults(cli, &f, &input, &shape, &outputs, &err));

@@ -128,13 +128,11 @@ int fl_cmd_infer(fl_cli *cli, int argc, char **argv)
         .max_positional = SIZE_MAX};
     floe_status st = FLOE_OK;
     floe_error err = {0};
-    FL_TRY(fl_cli_parse(cli, &syntax, argc, argv, &err));
-    if (!cli->answered)
-        FL_TRY(fl_cli_build_start(cli, &in.build, &err));
+    FL_TRY(fl_cli_build_parse(cli, &syntax, argc, argv, &in.build, &err));
     if (cli->answered)
         goto done;
     FL_TRY(check(cli, &in, &err));
-    in.build.no_timing = in.build.no_timing || !in.build.timing_cache;
+    in.build.opt_level = in.build.timing_cache ? in.build.opt_level : 0;
     FL_TRY(in.pictures.count ? fl_cli_infer_pictures(cli, &in, &err) : fl_cli_infer_tensors(cli, &in, &err));
 done:
     floe_lite_free(in.lite);

@@ -228,7 +228,7 @@ static floe_status show(fl_cli *cli, flags *f, const char *path, floe_error *err
     FL_TRY(floe_file_inspect(&info, &cli->env, path, err));
     if (f->build.outputs.count || f->build.dimensions.count) {
         FL_TRY(fl_cli_shapes_of(cli, &f->build, path, &shapes, err));
-        f->build.no_timing = f->build.no_timing || !f->build.timing_cache;
+        f->build.opt_level = f->build.timing_cache ? f->build.opt_level : 0;
         FL_TRY(fl_cli_open(cli, &lite, path, &f->build, &shapes, false, err));
     }
     if (f->json) {
@@ -263,15 +263,10 @@ int fl_cmd_info(fl_cli *cli, int argc, char **argv)
                                   .max_positional = 1};
     floe_status st = FLOE_OK;
     floe_error err = {0};
-    FL_TRY(fl_cli_parse(cli, &syntax, argc, argv, &err));
+    FL_TRY(fl_cli_build_parse(cli, &syntax, argc, argv, &f.build, &err));
     if (!cli->answered)
-        FL_TRY(fl_cli_build_start(cli, &f.build, &err));
-    if (cli->answered)
-        goto done;
-    if (files.count)
-        st = show(cli, &f, files.item[0], &err);
-    else
-        st = fl_cli_misuse(cli, &err, "a file is needed: floe info FILE");
+        st = files.count ? show(cli, &f, files.item[0], &err)
+                         : fl_cli_misuse(cli, &err, "a file is needed: floe info FILE");
 done:
     return fl_cli_exit(cli, st, &err);
 }

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -110,6 +111,7 @@ int main(int argc, char **argv)
 {
     fl_cli cli = {0};
     occupy_standard_files();
+    signal(SIGXFSZ, SIG_IGN); /* past ulimit -f writing fails, as on a full disk, and that is told */
     fl_arena_init(&cli.arena, NULL);
     fl_cli_set_verbosity(&cli, false, false);
     const int code = finish_output(&cli, run(&cli, argc, argv));

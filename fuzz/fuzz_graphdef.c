@@ -1,12 +1,11 @@
 /* fuzz_graphdef.c - any bytes as a graph: refused with a sentence, or a graph that can be written and read back.
  *
- * What was read is written and read again; both must hold the same nodes. Every constant and shape is decoded, and the
- * graph is simplified (training flags, branches, functions, dropouts), after which it must still be written and read.
- * Reading has a budget in proportion to the file, and aborts when that is overdrawn; constants may be declared larger
- * than the file, so from then on a request beyond the budget is only refused, which tests running out of memory.
+ * What was read is written and read again; both must hold the same nodes. Every constant and shape is decoded. What
+ * freezing does with a graph is for fuzz_saved_model. Reading has a budget in proportion to the file, and aborts when
+ * that is overdrawn; constants may be declared larger than the file, so from then on a request beyond the budget is only
+ * refused, which tests running out of memory.
  */
 #include "tensorflow/graphdef.h"
-#include "tensorflow/tf_freeze.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -101,8 +100,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     b = (budget){(size_t)64 << 20, false};
     decode_everything(g);
     write_and_read(g);
-    if (said(fl_tf_simplify(g, NULL, 0, &err), &err) == FLOE_OK)
-        write_and_read(g);
     fl_tf_graph_free(g);
     return 0;
 }

@@ -236,7 +236,7 @@ FLOE_API floe_tensor *floe_network_add_fully_connected(floe_network *n, floe_ten
 FLOE_API floe_tensor *floe_network_add_matrix_multiply(floe_network *n, floe_tensor *a, bool transpose_a, floe_tensor *b, bool transpose_b);
 FLOE_API floe_tensor *floe_network_add_pooling(floe_network *n, floe_tensor *x, const floe_pooling *p);
 /* function: relu relu6 leaky_relu elu selu sigmoid tanh softplus softsign neg abs sqrt rsqrt square exp log floor ceil
- * reciprocal sin cos tan sinh cosh asin acos atan asinh acosh atanh; alpha: slope of leaky_relu. */
+ * reciprocal sin cos tan sinh cosh asin acos atan asinh acosh atanh silu; alpha: slope of leaky_relu. */
 FLOE_API floe_tensor *floe_network_add_unary(floe_network *n, floe_tensor *x, const char *function, float alpha);
 /* function: add sub mul div min max pow squared_difference; numpy broadcasting. */
 FLOE_API floe_tensor *floe_network_add_elementwise(floe_network *n, floe_tensor *a, floe_tensor *b, const char *function);
@@ -273,14 +273,29 @@ typedef struct floe_input_preprocess {
     floe_preprocess recipe; /* for floe_image_to_tensor (floe_image.h) */
 } floe_input_preprocess;
 
+/* What activations are stored in and products are computed with. Sums are float32 always. */
+typedef enum floe_precision {
+    FLOE_PRECISION_FP32,
+    FLOE_PRECISION_TF32, /* GPUs from sm_80: products of float32 rounded to TF32's 10 bits of mantissa */
+    FLOE_PRECISION_FP16, /* GPUs */
+    FLOE_PRECISION_BF16  /* GPUs from sm_80 */
+} floe_precision;
+
+/* Whose kernels a GPU engine may be made of. */
+enum { FLOE_SOURCE_OWN = 1, FLOE_SOURCE_CUDNN = 2, FLOE_SOURCE_CUBLASLT = 4 };
+
 typedef struct floe_builder {
     int64_t            max_batch_size;     /* 0: 1 */
     uint64_t           max_workspace_size; /* bytes of scratch a tactic may use; 0: 1 MiB */
     int                threads;            /* 0: all processors this process may run on */
-    const char        *isa;                /* cap: "scalar", "avx2", "avx512"; NULL: the machine's best */
-    const char        *device;             /* "cpu"; NULL: cpu */
+    const char        *isa;                /* CPU's cap: "scalar", "avx2", "avx512"; NULL: the machine's best */
+    const char        *device;             /* "cpu", "cuda", "cuda:1" (the second GPU); NULL: cpu */
+    const char        *target;             /* cuda: "sm_90" builds for that GPU by a cost model, without it; NULL: for the one here */
+    uint32_t           sources;            /* cuda: FLOE_SOURCE_ bits of whose kernels may be taken; 0: our own */
+    floe_precision     precision;
+    bool               half_bindings;      /* with FP16 or BF16: float inputs and outputs are so too, not float32 */
     int                opt_level;          /* 0: all passes (default), -1: only what is needed to run */
-    bool               no_timing;          /* take the first tactic that fits instead of timing */
+    bool               no_timing;          /* by the cost model, or the first tactic that fits, instead of timing */
     const char        *timing_cache;       /* file, read and written; NULL: none */
     const char *const *skip_passes;
     size_t             n_skip_passes;
@@ -313,7 +328,7 @@ typedef struct floe_binding {
     bool        is_input;
 } floe_binding;
 
-/* device: "cpu" or NULL for what the PLAN was built for. */
+/* device: "cpu", "cuda", "cuda:1" (the second GPU); NULL for what the PLAN was built for. */
 FLOE_API floe_status floe_engine_load(floe_engine **out, const floe_env *env, const char *path, const char *device, floe_error *err);
 /* data is copied. */
 FLOE_API floe_status floe_engine_deserialize(floe_engine **out, const floe_env *env, const void *data, size_t size, const char *device, floe_error *err);
@@ -324,6 +339,9 @@ FLOE_API int                 floe_engine_binding_count(const floe_engine *engine
 FLOE_API const floe_binding *floe_engine_binding(const floe_engine *engine, int index); /* NULL out of range; inputs first */
 FLOE_API int                 floe_engine_find_binding(const floe_engine *engine, const char *name); /* -1: none */
 FLOE_API int64_t             floe_engine_max_batch_size(const floe_engine *engine);
+/* The layer, input or output where items of a batch meet (a softmax over the batch, say), so that a batch cannot be run in
+ * pieces; NULL when every item is computed by itself. */
+FLOE_API const char         *floe_engine_mixes_items(const floe_engine *engine);
 FLOE_API const floe_input_preprocess *floe_engine_preprocess(const floe_engine *engine); /* never NULL; see `present` */
 /* Steps, for profiles: name of the layer, text of the operation, tactic. */
 FLOE_API int         floe_engine_step_count(const floe_engine *engine);
@@ -334,8 +352,22 @@ FLOE_API double      floe_engine_step_flops(const floe_engine *engine, int step,
 /* threads 0: all processors this process may run on. */
 FLOE_API floe_status floe_context_create(floe_context **out, const floe_engine *engine, int threads, floe_error *err);
 FLOE_API void        floe_context_free(floe_context *context);
-/* bindings[i]: buffer of binding i, row-major, large enough for `batch` (1 to the maximum). Allocates nothing. */
+/* bindings[i]: buffer of binding i, row-major, large enough for `batch` (1 to the maximum). Allocates nothing.
+ *
+ * On a GPU NULL stands for the context's own device buffer (floe_context_device_buffer): it is used as it is, and nothing is
+ * copied for that binding. On the CPU NULL is an error. */
 FLOE_API floe_status floe_context_execute(floe_context *context, int64_t batch, void *const *bindings, floe_error *err);
+/* The same in two halves: enqueue may return while the GPU is at work (on the CPU it returns when all is done), wait returns
+ * when the outputs are there. In between the buffers, though not the array of them, are left untouched. One run at a time:
+ * until wait, another enqueue, execute or profile of this context is refused. Where nothing is enqueued wait has nothing to
+ * do. */
+FLOE_API floe_status floe_context_enqueue(floe_context *context, int64_t batch, void *const *bindings, floe_error *err);
+FLOE_API floe_status floe_context_wait(floe_context *context, floe_error *err);
+/* Device address of binding i's buffer, large enough for the maximum batch; the context's. NULL on the CPU. */
+FLOE_API void *floe_context_device_buffer(const floe_context *context, int binding);
+/* Milliseconds of the last run's parts on the device's clock: inputs in, steps, outputs back. Each may be NULL. */
+FLOE_API floe_status floe_context_times(const floe_context *context, double *upload_ms, double *compute_ms, double *download_ms,
+                                        floe_error *err);
 /* The same, step by step; ns: floe_engine_step_count entries. */
 FLOE_API floe_status floe_context_profile(floe_context *context, int64_t batch, void *const *bindings, uint64_t *ns, floe_error *err);
 /* Memory the context holds for activations and scratch. */
@@ -365,7 +397,7 @@ FLOE_API void        floe_lite_free(floe_lite *lite);
 FLOE_API const floe_engine *floe_lite_engine(const floe_lite *lite);
 FLOE_API floe_context      *floe_lite_context(floe_lite *lite); /* for profiles; belongs to lite */
 /* inputs[i]: `batch` items for the i-th input binding. outputs[i] then points at the i-th output's values, which live until
- * the next call. Any batch: what exceeds the engine's maximum is run in pieces. */
+ * the next call. Any batch: what exceeds the engine's maximum is run in pieces, unless floe_engine_mixes_items. */
 FLOE_API floe_status floe_lite_infer(floe_lite *lite, int64_t batch, const void *const *inputs, const void **outputs, floe_error *err);
 
 #ifdef __cplusplus

@@ -236,21 +236,6 @@ void floe_uff_parser_free(floe_uff_parser *parser)
     fl_free(&env, parser);
 }
 
-static bool reserve(fl_arena *arena, void **items, size_t *cap, size_t count, size_t size)
-{
-    if (count < *cap)
-        return true;
-    const size_t bigger = *cap ? *cap * 2 : 8;
-    void *block = fl_arena_calloc(arena, bigger, size);
-    if (!block)
-        return false;
-    if (count)
-        memcpy(block, *items, count * size);
-    *items = block;
-    *cap = bigger;
-    return true;
-}
-
 static floe_status register_input(floe_uff_parser *p, const char *name, const floe_dims *dims, floe_input_order order,
                                   bool batched, floe_error *err)
 {
@@ -260,7 +245,9 @@ static floe_status register_input(floe_uff_parser *p, const char *name, const fl
     for (size_t i = 0; i < p->n_inputs; i++)
         if (!strcmp(p->inputs[i].name, name))
             FL_FAIL(err, FLOE_ERR_ARGUMENT, "register_input: '%s' is registered already", name);
-    FL_NEED(reserve(&p->arena, (void **)&p->inputs, &p->cap_inputs, p->n_inputs, sizeof *p->inputs), 1, "an input", err);
+    void *inputs = fl_arena_grow(&p->arena, p->inputs, p->n_inputs, &p->cap_inputs, sizeof *p->inputs);
+    FL_NEED(inputs, 1, "an input", err);
+    p->inputs = inputs;
     fl_uff_input *in = &p->inputs[p->n_inputs];
     *in = (fl_uff_input){.name = fl_arena_strdup(&p->arena, name), .rank = dims->rank, .batched = batched,
                          .order = (fl_uff_input_order)order};
@@ -288,7 +275,9 @@ floe_status floe_uff_parser_register_output(floe_uff_parser *p, const char *name
     floe_status st = FLOE_OK;
     if (!p || !name)
         FL_FAIL(err, FLOE_ERR_ARGUMENT, "register_output: a name is needed");
-    FL_NEED(reserve(&p->arena, (void **)&p->outputs, &p->cap_outputs, p->n_outputs, sizeof *p->outputs), 1, "an output", err);
+    void *outputs = fl_arena_grow(&p->arena, p->outputs, p->n_outputs, &p->cap_outputs, sizeof *p->outputs);
+    FL_NEED(outputs, 1, "an output", err);
+    p->outputs = outputs;
     p->outputs[p->n_outputs] = fl_arena_strdup(&p->arena, name);
     FL_NEED(p->outputs[p->n_outputs], 1, "an output", err);
     p->n_outputs++;
@@ -428,24 +417,37 @@ static fl_plan_preprocess plan_preprocess(const floe_input_preprocess *p)
     return out;
 }
 
+/* Of what comes from a file the sentence begins with its path. */
+static floe_status name_source(floe_status st, const floe_network *network, floe_error *err)
+{
+    if (st != FLOE_OK && network->uff)
+        fl_error_prefix(err, "%s", network->uff->path);
+    return st;
+}
+
 static floe_status build_plan(fl_plan **out, const floe_builder *b, floe_network *network, floe_error *err)
 {
     floe_status st = FLOE_OK;
     fl_timing_cache *cache = NULL;
+    static const fl_dtype storage[] = {[FLOE_PRECISION_FP16] = FL_F16, [FLOE_PRECISION_BF16] = FL_BF16};
+    if ((unsigned)b->precision > FLOE_PRECISION_BF16)
+        FL_FAIL(err, FLOE_ERR_ARGUMENT, "floe_builder_build: precision %d is unknown", (int)b->precision);
     const fl_opt_options optimize = {.level = b->opt_level < 0 ? 0 : 1, .skip = b->skip_passes, .n_skip = b->n_skip_passes,
                                      .dump_after = b->dump_after, .n_dump = b->n_dump_after, .dump = b->dump,
-                                     .dump_user = b->dump_user};
-    FL_TRY(fl_opt_run_all(network->net, &optimize, err));
+                                     .dump_user = b->dump_user, .storage = storage[b->precision],
+                                     .half_bindings = b->half_bindings};
+    FL_TRY(name_source(fl_opt_run_all(network->net, &optimize, err), network, err));
     if (b->timing_cache) {
         FL_TRY(fl_timing_cache_create(&cache, &network->env, err));
         FL_TRY(fl_timing_cache_load(cache, b->timing_cache, err));
     }
     const fl_build_options build = {.max_batch = b->max_batch_size, .workspace_bytes = b->max_workspace_size,
-                                    .threads = b->threads, .isa = b->isa, .device = b->device, .no_timing = b->no_timing,
-                                    .only_tactics = b->only_tactics, .n_only = b->n_only_tactics, .cache = cache,
+                                    .threads = b->threads, .isa = b->isa, .device = b->device, .target = b->target,
+                                    .tf32 = b->precision == FLOE_PRECISION_TF32, .sources = b->sources,
+                                    .no_timing = b->no_timing, .only_tactics = b->only_tactics, .n_only = b->n_only_tactics, .cache = cache,
                                     .preprocess = plan_preprocess(&b->preprocess), .progress = b->progress,
                                     .progress_user = b->progress_user};
-    FL_TRY(fl_build(out, &network->env, network->net, &build, err));
+    FL_TRY(name_source(fl_build(out, &network->env, network->net, &build, err), network, err));
     if (cache && (st = fl_timing_cache_save(cache, b->timing_cache, err)) != FLOE_OK) {
         fl_plan_free(*out);
         *out = NULL;
@@ -469,7 +471,7 @@ floe_status floe_builder_build(floe_blob **plan, const floe_builder *builder, fl
         FL_FAIL(err, FLOE_ERR_ARGUMENT, "build: a maximum batch size of %lld", (long long)b->max_batch_size);
     FL_TRY(floe_network_check(network, err));
     FL_TRY(build_plan(&built, b, network, err));
-    FL_TRY(fl_plan_write(&bytes, built, err));
+    FL_TRY(name_source(fl_plan_write(&bytes, built, err), network, err));
     FL_TRY(fl_blob_make(plan, &network->env, &bytes, err));
 done:
     fl_buf_free(&bytes);
@@ -599,6 +601,7 @@ void floe_engine_free(floe_engine *engine)
 int                 floe_engine_binding_count(const floe_engine *e) { return e->n_bindings; }
 const floe_binding *floe_engine_binding(const floe_engine *e, int i) { return i >= 0 && i < e->n_bindings ? &e->bindings[i] : NULL; }
 int64_t             floe_engine_max_batch_size(const floe_engine *e) { return fl_engine_plan_engine(e->engine)->max_batch; }
+const char         *floe_engine_mixes_items(const floe_engine *e) { return fl_engine_plan_engine(e->engine)->mixes; }
 const floe_input_preprocess *floe_engine_preprocess(const floe_engine *e) { return &e->preprocess; }
 int                 floe_engine_step_count(const floe_engine *e) { return (int)fl_engine_plan_engine(e->engine)->n_steps; }
 
@@ -665,26 +668,60 @@ void floe_context_free(floe_context *context)
     fl_free(&context->engine->env, context);
 }
 
-static floe_status check_bindings(const floe_context *context, void *const *bindings, floe_error *err)
+static floe_status check_bindings(const floe_context *context, const char *what, void *const *bindings, floe_error *err)
 {
     if (!context || !bindings)
-        return fl_fail(err, FLOE_ERR_ARGUMENT, "execute: a context and bindings are needed");
+        return fl_fail(err, FLOE_ERR_ARGUMENT, "%s: a context and bindings are needed", what);
     for (int i = 0; i < context->engine->n_bindings; i++)
-        if (!bindings[i])
-            return fl_fail(err, FLOE_ERR_ARGUMENT, "execute: binding %d ('%s') is NULL", i, context->engine->bindings[i].name);
+        if (!bindings[i] && !fl_context_device_buffer(context->context, (uint32_t)i))
+            return fl_fail(err, FLOE_ERR_ARGUMENT, "%s: binding %d ('%s') is NULL", what, i, context->engine->bindings[i].name);
     return FLOE_OK;
 }
 
 floe_status floe_context_execute(floe_context *context, int64_t batch, void *const *bindings, floe_error *err)
 {
-    const floe_status st = check_bindings(context, bindings, err);
+    const floe_status st = check_bindings(context, "execute", bindings, err);
     return st == FLOE_OK ? fl_context_run(context->context, batch, bindings, err) : st;
+}
+
+floe_status floe_context_enqueue(floe_context *context, int64_t batch, void *const *bindings, floe_error *err)
+{
+    const floe_status st = check_bindings(context, "enqueue", bindings, err);
+    return st == FLOE_OK ? fl_context_enqueue(context->context, batch, bindings, err) : st;
+}
+
+floe_status floe_context_wait(floe_context *context, floe_error *err)
+{
+    if (!context)
+        return fl_fail(err, FLOE_ERR_ARGUMENT, "wait: a context is needed");
+    return fl_context_wait(context->context, err);
 }
 
 floe_status floe_context_profile(floe_context *context, int64_t batch, void *const *bindings, uint64_t *ns, floe_error *err)
 {
-    const floe_status st = check_bindings(context, bindings, err);
+    const floe_status st = check_bindings(context, "profile", bindings, err);
     return st == FLOE_OK ? fl_context_profile(context->context, batch, bindings, ns, err) : st;
 }
 
 size_t floe_context_bytes(const floe_context *context) { return fl_context_bytes(context->context); }
+
+void *floe_context_device_buffer(const floe_context *context, int binding)
+{
+    return context && binding >= 0 ? fl_context_device_buffer(context->context, (uint32_t)binding) : NULL;
+}
+
+floe_status floe_context_times(const floe_context *context, double *upload_ms, double *compute_ms, double *download_ms,
+                               floe_error *err)
+{
+    floe_status st = FLOE_OK;
+    double *const out[3] = {upload_ms, compute_ms, download_ms};
+    uint64_t ns[3];
+    if (!context)
+        FL_FAIL(err, FLOE_ERR_ARGUMENT, "times: a context is needed");
+    FL_TRY(fl_context_times(context->context, ns, err));
+    for (int i = 0; i < 3; i++)
+        if (out[i])
+            *out[i] = (double)ns[i] / 1e6;
+done:
+    return st;
+}

@@ -71,15 +71,9 @@ static floe_status add_line(report *r, char *line, floe_error *err)
 {
     floe_status st = FLOE_OK;
     FL_NEED(line, 1, "the report", err);
-    if (r->info.n_lines == r->cap_lines) {
-        const size_t bigger = r->cap_lines ? 2 * r->cap_lines : 16;
-        const char **lines = fl_arena_calloc(&r->arena, bigger, sizeof *lines);
-        FL_NEED(lines, bigger * sizeof *lines, "the report", err);
-        if (r->info.n_lines)
-            memcpy(lines, r->lines, r->info.n_lines * sizeof *lines);
-        r->info.lines = r->lines = lines;
-        r->cap_lines = bigger;
-    }
+    const char **lines = fl_arena_grow(&r->arena, r->lines, r->info.n_lines, &r->cap_lines, sizeof *lines);
+    FL_NEED(lines, sizeof *lines, "the report", err);
+    r->info.lines = r->lines = lines;
     r->lines[r->info.n_lines++] = line;
 done:
     return st;

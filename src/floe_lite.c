@@ -2,7 +2,7 @@
  *
  * It owns an engine, one context and one buffer per output binding. A .pb or .uff is built in memory first, through the
  * same PLAN bytes as a file would hold, so what runs is what ships. Batches above the engine's maximum are run in pieces
- * straight from and into the right places of the buffers.
+ * straight from and into the right places of the buffers, where the items of a batch do not meet.
  */
 #include "floe_internal.h"
 
@@ -183,6 +183,10 @@ floe_status floe_lite_infer(floe_lite *lite, int64_t batch, const void *const *i
     if (!lite || !inputs || !outputs || batch < 1)
         FL_FAIL(err, FLOE_ERR_ARGUMENT, "floe_lite_infer: an engine, inputs, outputs and a batch of at least 1 are needed");
     const int64_t most = floe_engine_max_batch_size(lite->engine);
+    if (batch > most && floe_engine_mixes_items(lite->engine))
+        FL_FAIL(err, FLOE_ERR_LIMIT,
+                "'%s' mixes the items of a batch: %lld cannot be run in pieces of %lld, the engine's maximum; build it for %lld",
+                floe_engine_mixes_items(lite->engine), (long long)batch, (long long)most, (long long)batch);
     FL_TRY(reserve_outputs(lite, batch, err));
     for (int64_t done_items = 0; done_items < batch; done_items += most) {
         const int64_t piece = batch - done_items < most ? batch - done_items : most;

@@ -10,6 +10,15 @@ static const fl_backend *const backends[] = {
 #endif
 };
 
+const char *fl_backend_names(void)
+{
+#ifdef FLOE_CUDA
+    return "cpu, cuda";
+#else
+    return "cpu";
+#endif
+}
+
 const fl_backend *fl_backend_find(const char *name)
 {
     for (size_t i = 0; name && i < sizeof backends / sizeof backends[0]; i++)

@@ -22,12 +22,25 @@ typedef struct fl_device_info {
     char   name[96];    /* processor or GPU name, for people and the timing cache */
     int    threads;     /* threads the engine was opened with (CPU) */
     size_t l1_bytes, l2_bytes, l3_bytes;
-    int    isa;         /* backend's own level, higher is more; see cpu_isa.h */
+    int    isa;         /* backend's own level, higher is more: see cpu_isa.h; CUDA: compute capability, 90 for 9.0 */
+    /* GPUs only, else 0 */
+    int    units;       /* multiprocessors */
+    size_t shared_bytes; /* shared memory that one block may have */
+    bool   tf32;        /* f32 products may be rounded to TF32 */
+    uint32_t sources;   /* bit per fl_tactic_source that may be used */
+    fl_device *device;  /* the one described, for tactics that need more of it; NULL: nothing more is known */
 } fl_device_info;
+
+/* Where a tactic's kernels come from; the word behind the dtype in its name. */
+typedef enum fl_tactic_source { FL_SOURCE_OWN, FL_SOURCE_CUDNN, FL_SOURCE_CUBLASLT, FL_SOURCE_COUNT } fl_tactic_source;
 
 typedef struct fl_device_options {
     int threads;      /* 0: all processors */
     const char *isa;  /* CPU: cap on the ISA level ("scalar", "avx2", "avx512"), NULL for the best */
+    /* GPUs. At load, where there are no options, whatever a PLAN names is allowed. */
+    const char *target; /* "sm_90": build for it by the cost model, GPU or no GPU; NULL: the GPU that is there */
+    bool     tf32;
+    uint32_t sources; /* bit per fl_tactic_source; 0: our own */
 } fl_device_options;
 
 struct fl_tactic;
@@ -65,6 +78,8 @@ typedef struct fl_tactic {
     /* The fl_device_info.isa its kernels are written for; 0: any. A device runs those of lower levels too (a PLAN may
      * name them), but the builder has no use for them where one of a higher level does the same. */
     int level;
+    /* Nanoseconds that a cost model expects, for building without the device; NULL: the place in the list decides. */
+    uint64_t (*cost)(const fl_op_desc *desc, const fl_device_info *device, int64_t batch);
 } fl_tactic;
 
 /* The tactics of one operator, best guess first, reference last. */
@@ -72,6 +87,8 @@ typedef struct fl_tactic_list {
     const fl_tactic *const *items;
     size_t                  count;
 } fl_tactic_list;
+
+#define FL_MARKS 4
 
 typedef struct fl_backend {
     const char *name; /* "cpu", "cuda": the first word of its tactics' names */
@@ -95,13 +112,21 @@ typedef struct fl_backend {
 
     floe_status (*stream_open)(fl_stream **out, fl_device *device, int threads, floe_error *err);
     void (*stream_close)(fl_stream *stream);
+    /* In the stream's order; src of an upload and dst of a download may not be touched before wait. */
     floe_status (*upload)(fl_stream *stream, void *dst, const void *src, size_t bytes, floe_error *err);
     floe_status (*download)(fl_stream *stream, void *dst, const void *src, size_t bytes, floe_error *err);
+    /* Host memory that the device copies from and to at full speed (pinned). */
+    floe_status (*alloc_host)(fl_device *device, void **out, size_t bytes, floe_error *err);
+    void (*free_host)(fl_device *device, void *memory);
+    /* Remembers this point of the stream as mark i (below FL_MARKS); elapsed, after wait: nanoseconds between two marks. */
+    floe_status (*mark)(fl_stream *stream, int i, floe_error *err);
+    floe_status (*elapsed)(fl_stream *stream, int from, int to, uint64_t *ns, floe_error *err);
 
     /* Steps stay valid and at their addresses for the program's life; a change of batch rewrites descs and pointers
-     * and calls prepare again (which then must not allocate on the CPU). *out is NULL the first time, and the program
-     * of before when called again: it is prepared anew and stays the same object. */
-    floe_status (*prepare)(fl_program **out, fl_stream *stream, const fl_step *steps, size_t count, floe_error *err);
+     * and calls prepare again (which then must not allocate on the CPU; a GPU keeps one graph per batch size). *out is
+     * NULL the first time, and the program of before when called again: it is prepared anew and stays the same object. */
+    floe_status (*prepare)(fl_program **out, fl_stream *stream, const fl_step *steps, size_t count, int64_t batch,
+                           floe_error *err);
     void (*program_free)(fl_program *program);
     floe_status (*run)(fl_program *program, floe_error *err); /* may return before the work is done: wait */
     floe_status (*wait)(fl_stream *stream, floe_error *err);
@@ -113,6 +138,8 @@ typedef struct fl_backend {
 
 /* All backends of this build, by name; NULL when there is none ("cuda" in a build without it). */
 const fl_backend *fl_backend_find(const char *name);
+/* Their names, for sentences: "cpu, cuda". */
+const char *fl_backend_names(void);
 /* The tactic of that full name in its backend's lists, or NULL. */
 const fl_tactic *fl_tactic_find(const fl_backend *backend, const fl_device *device, fl_op_kind op, const char *name);
 

@@ -109,6 +109,20 @@ void *fl_arena_calloc(fl_arena *arena, size_t count, size_t size)
     return fl_mul_size(count, size, &bytes) ? fl_arena_alloc(arena, bytes) : NULL;
 }
 
+void *fl_arena_grow(fl_arena *arena, void *array, size_t count, size_t *capacity, size_t item_bytes)
+{
+    if (count < *capacity)
+        return array;
+    const size_t wanted = *capacity ? *capacity * 2 : 4;
+    void *grown = fl_arena_calloc(arena, wanted, item_bytes);
+    if (!grown)
+        return NULL;
+    if (count > 0)
+        memcpy(grown, array, count * item_bytes);
+    *capacity = wanted;
+    return grown;
+}
+
 char *fl_arena_strdup(fl_arena *arena, const char *text)
 {
     return fl_arena_strndup(arena, text, strlen(text));

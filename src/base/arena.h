@@ -21,6 +21,9 @@ void fl_arena_free(fl_arena *arena); /* all of it; the arena may be used again *
 void *fl_arena_alloc(fl_arena *arena, size_t bytes);
 void *fl_arena_alloc_data(fl_arena *arena, size_t bytes);
 void *fl_arena_calloc(fl_arena *arena, size_t count, size_t size); /* overflow gives NULL */
+/* The array with room for one more item: itself, or a cleared one of twice the capacity with its items, or NULL. The old
+ * one stays in the arena until that dies: all of them together are no larger than the last. */
+void *fl_arena_grow(fl_arena *arena, void *array, size_t count, size_t *capacity, size_t item_bytes);
 /* A NUL-terminated copy, or NULL. */
 char *fl_arena_strdup(fl_arena *arena, const char *text);
 char *fl_arena_strndup(fl_arena *arena, const char *text, size_t length);

@@ -4,9 +4,13 @@
  * PLAN. Such a file must not be shortened while it is mapped (reading past its new end raises SIGBUS); our own writer
  * never does that, it puts a new file in the old one's place and mapped readers keep the old one.
  *
- * Writing: a temporary name in the same folder (rename works within one file system only), fsync, rename. Killed at
- * any moment, the process leaves at most "<name>.tmp-<pid>-<n>" behind. The name is taken with O_EXCL, so writers
- * in other threads or on other machines move on to the next n.
+ * Writing: a file without a name (O_TMPFILE), fsync, and only then a name: killed at any moment, the process leaves
+ * nothing half-written. Where nothing stands yet the name is the wanted one. A link cannot take another file's place,
+ * so over an old file it is first "<name>.tmp-<pid>-<n>", renamed in the next call; killed between the two, the process
+ * leaves a whole file of that name. Not every file system knows files without names (FAT and many network disks do
+ * not), and giving a name goes through /proc: elsewhere the temporary name comes first, and a killed process leaves a
+ * part of a file under it. Either way the folder is the same, as rename works within one file system only, and the
+ * temporary name must be new, so writers in other threads or on other machines move on to the next n.
  *
  * A symbolic link is followed by hand first: rename would replace the link, not the file it stands for. That also
  * works for links to files that do not exist yet, for which realpath() has no answer.
@@ -138,23 +142,53 @@ static int follow_links(char path[PATH_BYTES], bool *stands_for_open_file)
     return ELOOP;
 }
 
+/* The n-th temporary name beside path. */
+static int temporary_name(char name[PATH_BYTES], const char *path, int n)
+{
+    const int folder = folder_length(path);
+    const int length = snprintf(name, PATH_BYTES, "%.*s%.*s.tmp-%ld-%d", folder, path, KEPT_NAME, path + folder,
+                                (long)getpid(), n);
+
+    return length < 0 || length >= PATH_BYTES ? ENAMETOOLONG : 0;
+}
+
 /* Opens a new file beside path, with at most the given permissions, and stores its name. */
 static int open_temporary(int *fd, char name[PATH_BYTES], const char *path, mode_t mode)
 {
-    const int folder = folder_length(path);
+    int error = EEXIST;
 
-    for (int n = 0; n < MAX_TRIES; n++) {
-        const int length = snprintf(name, PATH_BYTES, "%.*s%.*s.tmp-%ld-%d", folder, path, KEPT_NAME, path + folder,
-                                    (long)getpid(), n);
-        if (length < 0 || length >= PATH_BYTES)
-            return ENAMETOOLONG;
+    for (int n = 0; n < MAX_TRIES && error == EEXIST; n++) {
+        if ((error = temporary_name(name, path, n)))
+            return error;
         *fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, mode);
-        if (*fd >= 0)
-            return 0;
-        if (errno != EEXIST)
-            return errno;
+        error = *fd < 0 ? errno : 0;
     }
-    return EEXIST;
+    return error;
+}
+
+/* The same without a name; -1 where that is not possible. */
+static int open_nameless(const char *path, mode_t mode)
+{
+    char folder[PATH_BYTES];
+
+    snprintf(folder, sizeof folder, "%.*s.", folder_length(path), path);
+    return open(folder, O_WRONLY | O_TMPFILE | O_CLOEXEC | O_NOCTTY, mode);
+}
+
+/* Names a file that has none: path itself, and name becomes "", or if something is there a temporary one. */
+static int give_name(int fd, char name[PATH_BYTES], const char *path)
+{
+    char self[64];
+
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    name[0] = '\0';
+    int error = linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0 ? errno : 0;
+    for (int n = 0; n < MAX_TRIES && error == EEXIST; n++) {
+        if ((error = temporary_name(name, path, n)))
+            return error;
+        error = linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) < 0 ? errno : 0;
+    }
+    return error;
 }
 
 /* close() may report what write() could not know yet (a quota, a network disk). EINTR still closes. */
@@ -171,23 +205,36 @@ static int write_directly(const char *path, const void *data, size_t size)
     return fd < 0 ? errno : close_checked(fd, write_all(fd, data, size));
 }
 
-/* `old` is what stands at path, NULL for nothing; its permission bits go over to the new file. Where that is not
- * possible the new file has fewer: open() masks them, nothing ever adds to them. */
+/* Everything but the name. Where the permissions of `old` cannot be had the new file has fewer: open() masks them,
+ * nothing ever adds to them. */
+static int fill_file(int fd, const struct stat *old, const void *data, size_t size)
+{
+    if (old && fchmod(fd, old->st_mode & 0777) < 0)
+        errno = 0;
+    const int error = write_all(fd, data, size);
+    if (!error && fsync(fd) < 0 && errno != EINVAL && errno != ENOSYS) /* those two: nothing to sync here */
+        return errno;
+    return error;
+}
+
+/* `old` is what stands at path, NULL for nothing; its permission bits go over to the new file. */
 static int replace_file(const char *path, const struct stat *old, const void *data, size_t size)
 {
-    char name[PATH_BYTES];
-    int fd = -1;
+    char name[PATH_BYTES] = "";
     const mode_t mode = old ? old->st_mode & 0777 : 0666;
+    int fd = open_nameless(path, mode);
+    int error = fd < 0 ? 0 : fill_file(fd, old, data, size);
+    const bool named = fd >= 0 && !error && give_name(fd, name, path) == 0;
 
-    int error = open_temporary(&fd, name, path, mode);
-    if (error)
+    if (fd >= 0)
+        close(fd); /* all is synced: there is nothing left to fail */
+    if (error || (named && !name[0]))
         return error;
-    if (old && fchmod(fd, mode) < 0)
-        errno = 0;
-    error = write_all(fd, data, size);
-    if (!error && fsync(fd) < 0 && errno != EINVAL && errno != ENOSYS) /* those two: nothing to sync here */
-        error = errno;
-    error = close_checked(fd, error);
+    if (!named) {
+        if ((error = open_temporary(&fd, name, path, mode)))
+            return error;
+        error = close_checked(fd, fill_file(fd, old, data, size));
+    }
     if (!error && rename(name, path) < 0)
         error = errno;
     if (error)

@@ -1,4 +1,4 @@
-/* file.h - files read by mapping, written whole under a temporary name and renamed. */
+/* file.h - files read by mapping; written whole before they have a name. */
 #ifndef FL_BASE_FILE_H
 #define FL_BASE_FILE_H
 
@@ -14,9 +14,10 @@ typedef struct fl_file {
 floe_status fl_file_map(fl_file *out, const char *path, floe_error *err);
 void        fl_file_unmap(fl_file *file); /* accepts a cleared struct */
 
-/* Writes data to "<path>.tmp-<pid>-<n>" beside path, syncs, renames over path. On any failure (full disk, read-only
- * folder) the temporary file is removed and what stood at path before is untouched. A path that exists and is no
- * regular file (a device, a pipe) is written directly. */
+/* Writes data to a new file in path's folder, syncs, and puts it in the place of what stood at path. On any failure
+ * (full disk, read-only folder), and when the process is killed, what stood there is untouched and nothing half-written
+ * is beside it; but where the file system has no files without a name, a killed process leaves what it wrote as
+ * "<path>.tmp-<pid>-<n>". A path that exists and is no regular file (a device, a pipe) is written directly. */
 floe_status fl_file_write(const char *path, const void *data, size_t size, floe_error *err);
 
 bool fl_path_is_folder(const char *path);

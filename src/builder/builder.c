@@ -94,15 +94,18 @@ static floe_status open_device(fl_build_state *b, floe_error *err)
 {
     floe_status st = FLOE_OK;
     const char *spec = b->options->device ? b->options->device : "cpu";
-    const fl_device_options options = {.threads = b->options->threads, .isa = b->options->isa};
+    const fl_device_options options = {.threads = b->options->threads, .isa = b->options->isa, .target = b->options->target,
+                                       .tf32 = b->options->tf32, .sources = b->options->sources};
     char name[16];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(spec, ":"), spec);
     b->backend = fl_backend_find(name);
     if (!b->backend)
-        FL_FAIL(err, FLOE_ERR_ARGUMENT, "device '%s': this build of floe has no such backend; it has cpu", spec);
+        FL_FAIL(err, FLOE_ERR_ARGUMENT, "device '%s': this build of floe has no such backend; it has %s", spec,
+                fl_backend_names());
     FL_TRY(b->backend->open(&b->device, b->env, spec, &options, err));
     b->backend->describe(b->device, &b->info);
-    FL_TRY(b->backend->stream_open(&b->stream, b->device, b->info.threads, err));
+    if (!b->options->target)
+        FL_TRY(b->backend->stream_open(&b->stream, b->device, b->info.threads, err));
 done:
     return st;
 }
@@ -135,8 +138,10 @@ floe_status fl_build(fl_plan **out, const floe_env *env, fl_network *net, const 
         b.cache = own_cache;
     }
     FL_TRY(open_device(&b, err));
-    snprintf(device, sizeof device, "%s %s %s threads=%d", b.backend->name, b.info.target, b.info.name, b.info.threads);
-    FL_TRY(fl_timing_cache_set_device(b.cache, device, err));
+    if (!b.options->target) { /* nothing is timed for another machine, and this one's cache stays as it is */
+        snprintf(device, sizeof device, "%s %s %s threads=%d", b.backend->name, b.info.target, b.info.name, b.info.threads);
+        FL_TRY(fl_timing_cache_set_device(b.cache, device, err));
+    }
     FL_TRY(list_steps(&b, err));
     FL_TRY(fl_build_choose(&b, err));
     FL_TRY(fl_plan_create(&plan, env, err));

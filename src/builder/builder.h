@@ -21,8 +21,11 @@ typedef struct fl_build_options {
     uint64_t         workspace_bytes; /* most a tactic may ask for; 0: 1 MiB (2^20) */
     int              threads;         /* 0: all processors */
     const char      *isa;             /* cap; NULL: the machine's best */
-    const char      *device;          /* "cpu"; NULL: cpu */
-    bool             no_timing;       /* first supported tactic in list order: deterministic without a cache */
+    const char      *device;          /* "cpu", "cuda", "cuda:1"; NULL: cpu */
+    const char      *target;          /* GPU to build for without it, "sm_90": by the cost model; NULL: the device that is there */
+    bool             tf32;            /* see fl_device_options; likewise sources */
+    uint32_t         sources;
+    bool             no_timing;       /* least cost of those with a cost model, else first in the list: deterministic without a cache */
     const char *const *only_tactics;  /* substrings: keep candidates whose name contains one (ref is always kept); for tests */
     size_t           n_only;
     fl_timing_cache *cache;           /* read and extended; NULL: a private one */

@@ -4,10 +4,14 @@
  * filtered out. The reference, last in every list, stands in only where nothing else does: timing it would take longer than
  * everything else together. Candidates are timed at the maximum batch with their weights packed and cold; equal problems are
  * timed once. Among candidates within 2 % of the best the first in the list wins, so noise does not reshuffle engines.
+ * Where nothing may be timed, or the device to build for is not here, the tactics' own cost models decide, and without one
+ * the order of the list.
  * Candidates that want more workspace than allowed are timed too, so that the build can say what a larger one would
  * bring.
  */
 #include "builder/builder_internal.h"
+
+#include "base/half.h"
 
 #include <string.h>
 
@@ -48,6 +52,28 @@ static size_t drop_lower_levels(candidate *c, size_t n)
     return kept;
 }
 
+/* Of the words of "cuda.conv2d.f16.cudnn_12" the fourth says whose kernel it is. */
+static fl_tactic_source source_of(const fl_tactic *t)
+{
+    static const char *const words[FL_SOURCE_COUNT] = {[FL_SOURCE_CUDNN] = "cudnn", [FL_SOURCE_CUBLASLT] = "cublaslt"};
+    const char *word = t->name;
+
+    for (int dots = 0; dots < 3 && word; dots++) {
+        word = strchr(word, '.');
+        word = word ? word + 1 : NULL;
+    }
+    for (int s = 0; s < FL_SOURCE_COUNT && word; s++)
+        if (words[s] && !strncmp(word, words[s], strlen(words[s])))
+            return (fl_tactic_source)s;
+    return FL_SOURCE_OWN;
+}
+
+/* A device without sources, the CPU, has nothing to choose there. */
+static bool source_allowed(const fl_build_state *b, const fl_tactic *t)
+{
+    return b->info.sources == 0 || (b->info.sources >> source_of(t) & 1);
+}
+
 static size_t candidates_of(fl_build_state *b, const fl_layer *layer, candidate *out)
 {
     const fl_tactic_list list = b->backend->tactics(b->device, layer->desc.op);
@@ -55,7 +81,7 @@ static size_t candidates_of(fl_build_state *b, const fl_layer *layer, candidate 
     for (size_t i = 0; i < list.count && n < MAX_CANDIDATES; i++) {
         const fl_tactic *t = list.items[i];
         const char *why = "";
-        if (!kept_by_user(b, t) || (is_reference(t) && n > 0))
+        if (!kept_by_user(b, t) || !source_allowed(b, t) || (is_reference(t) && n > 0))
             continue;
         if (!t->supports(&layer->desc, &b->info, &why)) {
             fl_log(b->env, FLOE_SEVERITY_VERBOSE, "  %-44s refused: %s", t->name, why);
@@ -89,14 +115,21 @@ typedef struct trial {
     void           **out;
 } trial;
 
-/* Numbers between -1 and 1 without denormals; integers, which may be indices, are zero. */
+/* Numbers between -1 and 1 without denormals (zeros would flatter a GPU, which they keep cool); integers, which may be
+ * indices, are zero. */
 static void fill(void *data, size_t bytes, fl_dtype dtype)
 {
+    const bool half = dtype == FL_F16 || dtype == FL_BF16;
+    const size_t n = dtype == FL_F32 ? bytes / 4 : half ? bytes / 2 : 0;
     uint32_t state = 12345;
     memset(data, 0, bytes);
-    for (size_t i = 0; dtype == FL_F32 && i < bytes / 4; i++) {
+    for (size_t i = 0; i < n; i++) {
         state = state * 1664525u + 1013904223u;
-        ((float *)data)[i] = (float)(int32_t)state / 2147483648.0f;
+        const float v = (float)(int32_t)state / 2147483648.0f;
+        if (dtype == FL_F32)
+            ((float *)data)[i] = v;
+        else
+            ((uint16_t *)data)[i] = dtype == FL_F16 ? fl_half_from_float(v) : fl_bfloat_from_float(v);
     }
 }
 
@@ -105,8 +138,10 @@ static floe_status device_copy(fl_build_state *b, trial *t, const void *host, si
     floe_status st = FLOE_OK;
     FL_TRY(b->backend->alloc(b->device, out, bytes ? bytes : 1, err));
     t->device[t->n_device++] = *out;
-    if (host)
+    if (host) {
         FL_TRY(b->backend->upload(b->stream, *out, host, bytes, err));
+        FL_TRY(b->backend->wait(b->stream, err)); /* host may go after this */
+    }
 done:
     return st;
 }
@@ -229,6 +264,27 @@ static const candidate *pick(const candidate *c, size_t n, bool over)
     return best;
 }
 
+/* Least expected time; of tactics without a cost model, and among equals, the first in the list. */
+static const candidate *pick_untimed(const fl_build_state *b, const fl_layer *layer, const candidate *c, size_t n)
+{
+    const candidate *best = NULL, *first = NULL;
+    uint64_t least = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (c[i].over)
+            continue;
+        first = first ? first : &c[i];
+        if (!c[i].tactic->cost)
+            continue;
+        const uint64_t ns = c[i].tactic->cost(&layer->desc, &b->info, b->batch);
+        fl_log(b->env, FLOE_SEVERITY_VERBOSE, "  %-44s %10.3f us by the cost model", c[i].tactic->name, (double)ns / 1e3);
+        if (!best || ns < least) {
+            best = &c[i];
+            least = ns;
+        }
+    }
+    return best ? best : first;
+}
+
 static floe_status choose_step(fl_build_state *b, fl_build_step *step, bool *none, floe_error *err)
 {
     floe_status st = FLOE_OK;
@@ -243,9 +299,8 @@ static floe_status choose_step(fl_build_state *b, fl_build_step *step, bool *non
     *none = allowed == 0;
     if (*none)
         goto done;
-    if (b->options->no_timing || n == 1) {
-        for (size_t i = 0; i < n && !best; i++)
-            best = c[i].over ? NULL : &c[i];
+    if (b->options->no_timing || b->options->target || n == 1) {
+        best = pick_untimed(b, step->layer, c, n);
         fl_log(b->env, FLOE_SEVERITY_VERBOSE, "  %-44s taken untimed", best->tactic->name);
     } else {
         fl_op_desc_text(&problem, &step->layer->desc, b->batch);

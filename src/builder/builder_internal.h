@@ -22,7 +22,7 @@ typedef struct fl_build_state {
     const fl_backend       *backend;
     fl_device              *device;
     fl_device_info          info;
-    fl_stream              *stream;
+    fl_stream              *stream; /* NULL when the build is for a target that is not here */
     fl_timing_cache        *cache;
     fl_tensor             **tensors; /* by fl_tensor.id */
     uint32_t                n_tensors;

@@ -1,29 +1,11 @@
 /* network.c - making and editing the IR. See network.h for the model.
  *
- * Arrays of pointers grow by doubling inside the arena: the old array is left behind, which costs at most as much
- * again as the final one and keeps ownership trivial. Names go through one table so that every layer and every input
- * has a name of its own; a clash gets the lowest free "_<n>".
+ * Arrays of pointers grow inside the arena, which keeps ownership trivial. Names go through one table so that every
+ * layer and every input has a name of its own; a clash gets the lowest free "_<n>".
  */
 #include "network/network.h"
 
 #include <string.h>
-
-/* ---- small growing arrays in the arena */
-
-static bool grow(fl_arena *arena, void **items, size_t *cap, size_t count, size_t item_bytes)
-{
-    if (count < *cap)
-        return true;
-    const size_t new_cap = *cap ? *cap * 2 : 16;
-    void *bigger = fl_arena_calloc(arena, new_cap, item_bytes);
-    if (!bigger)
-        return false;
-    if (count)
-        memcpy(bigger, *items, count * item_bytes);
-    *items = bigger;
-    *cap = new_cap;
-    return true;
-}
 
 /* A copy of `name` that nobody else has; NULL when out of memory. */
 static const char *unique_name(fl_network *net, const char *name)
@@ -100,8 +82,9 @@ floe_status fl_net_add_input(fl_network *net, fl_tensor **out, const char *name,
     t->desc.constant = false;
     t->is_input = true;
     FL_TRY(fl_names_add(&net->names, copy, 0, err));
-    FL_NEED(grow(&net->arena, (void **)&net->inputs, &net->cap_inputs, net->n_inputs, sizeof *net->inputs),
-            sizeof *net->inputs, "the inputs", err);
+    fl_tensor **inputs = fl_arena_grow(&net->arena, net->inputs, net->n_inputs, &net->cap_inputs, sizeof *inputs);
+    FL_NEED(inputs, sizeof *inputs, "the inputs", err);
+    net->inputs = inputs;
     net->inputs[net->n_inputs++] = t;
     *out = t;
 done:
@@ -171,8 +154,9 @@ floe_status fl_net_add_layer(fl_network *net, fl_layer **out, const char *name, 
     FL_TRY(make_outputs(net, layer, fl_op_def_of(op)->n_out, err));
     FL_TRY(fl_layer_infer(layer, err));
     FL_TRY(fl_names_add(&net->names, layer->name, 0, err));
-    FL_NEED(grow(&net->arena, (void **)&net->layers, &net->cap_layers, net->n_layers, sizeof *net->layers),
-            sizeof *net->layers, "the layers", err);
+    fl_layer **layers = fl_arena_grow(&net->arena, net->layers, net->n_layers, &net->cap_layers, sizeof *layers);
+    FL_NEED(layers, sizeof *layers, "the layers", err);
+    net->layers = layers;
     layer->index = (int)net->n_layers;
     net->layers[net->n_layers++] = layer;
     if (out)
@@ -189,8 +173,10 @@ floe_status fl_net_mark_output(fl_network *net, const char *name, fl_tensor *ten
             FL_FAIL(err, FLOE_ERR_ARGUMENT, "output '%s' is marked twice", name);
     const char *copy = fl_arena_strdup(&net->arena, name);
     FL_NEED(copy, strlen(name), "a name", err);
-    FL_NEED(grow(&net->arena, (void **)&net->outputs, &net->cap_outputs, net->n_outputs, sizeof *net->outputs),
-            sizeof *net->outputs, "the outputs", err);
+    fl_net_output *outputs =
+        fl_arena_grow(&net->arena, net->outputs, net->n_outputs, &net->cap_outputs, sizeof *outputs);
+    FL_NEED(outputs, sizeof *outputs, "the outputs", err);
+    net->outputs = outputs;
     net->outputs[net->n_outputs++] = (fl_net_output){copy, tensor};
 done:
     return st;
@@ -246,9 +232,8 @@ done:
     return st;
 }
 
-void fl_net_remove_layer(fl_network *net, fl_layer *layer)
+void fl_layer_remove(fl_layer *layer)
 {
-    (void)net;
     layer->removed = true;
 }
 

@@ -80,7 +80,7 @@ void fl_net_replace_uses(fl_network *net, fl_tensor *from, fl_tensor *to, const 
 /* Points one slot at another tensor (NULL to drop an optional input); grows n_in up to the op's max_in if needed. */
 floe_status fl_layer_set_input(fl_network *net, fl_layer *layer, int slot, fl_tensor *tensor, floe_error *err);
 /* Marks a layer removed; its outputs must have no uses left. fl_net_sort drops it from the array. */
-void fl_net_remove_layer(fl_network *net, fl_layer *layer);
+void fl_layer_remove(fl_layer *layer);
 /* Drops removed layers, restores topological order (stable), renumbers. FLOE_ERR_FORMAT on a cycle. */
 floe_status fl_net_sort(fl_network *net, floe_error *err);
 /* Recomputes tensor->uses for all tensors. */

@@ -33,6 +33,10 @@ typedef enum fl_dtype {
 size_t      fl_dtype_bytes(fl_dtype dtype); /* 0 for an unknown one */
 const char *fl_dtype_name(fl_dtype dtype);  /* "f32"; "none" for an unknown one */
 fl_dtype    fl_dtype_from_name(const char *name);
+/* Half precision: storage only. Arithmetic on it is done in f32. */
+static inline bool fl_dtype_is_half(fl_dtype d) { return d == FL_F16 || d == FL_BF16; }
+/* What computes on d: d itself, f32 for half precision. */
+static inline fl_dtype fl_dtype_arithmetic(fl_dtype d) { return fl_dtype_is_half(d) ? FL_F32 : d; }
 static inline bool fl_dtype_is_float(fl_dtype d) { return d == FL_F32 || d == FL_F16 || d == FL_BF16 || d == FL_F64; }
 
 #endif

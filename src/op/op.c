@@ -109,6 +109,19 @@ static floe_status check_arity(const fl_op_desc *d, const fl_op_def *def, floe_e
     return FLOE_OK;
 }
 
+static bool any_half(fl_tensor_desc *const *t, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (t[i] && fl_dtype_is_half(t[i]->dtype))
+            return true;
+    return false;
+}
+
+bool fl_op_ref_takes(const fl_op_desc *d)
+{
+    return fl_op_def_of(d->op)->moves || (!any_half(d->in, d->n_in) && !any_half(d->out, d->n_out));
+}
+
 floe_status fl_op_infer(fl_op_desc *d, floe_error *err)
 {
     floe_status st = FLOE_OK;

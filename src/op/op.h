@@ -13,6 +13,7 @@
 #define FL_OP_H
 
 #include "base/bytes.h"
+#include "op/op_functions.h"
 #include "op/tensor.h"
 
 typedef enum fl_op_kind {
@@ -24,47 +25,8 @@ typedef enum fl_op_kind {
 
 typedef enum fl_format { FL_NHWC, FL_NCHW } fl_format;
 
-/* Element-wise functions of one argument; the activations among them (FL_UNARY_IS_ACTIVATION) may also be fused
- * behind a convolution, matrix product, batch norm, pool or binary op. alpha is the slope of leaky_relu. Rules and
- * edge cases are TensorFlow's. Text names are UFF's where UFF has one. Append, never reorder. */
-#define FL_UNARY_LIST(X)                                                                                            \
-    X(NONE, "none") X(RELU, "relu") X(RELU6, "relu6") X(LEAKY_RELU, "leaky_relu") X(ELU, "elu") X(SELU, "selu")      \
-    X(SIGMOID, "sigmoid") X(TANH, "tanh") X(SOFTPLUS, "softplus") X(SOFTSIGN, "softsign") X(NEG, "neg")              \
-    X(ABS, "abs") X(SQRT, "sqrt") X(RSQRT, "rsqrt") X(SQUARE, "square") X(EXP, "exp") X(LOG, "log")                  \
-    X(FLOOR, "floor") X(CEIL, "ceil") X(RECIPROCAL, "reciprocal") X(SIN, "sin") X(COS, "cos") X(TAN, "tan")          \
-    X(SINH, "sinh") X(COSH, "cosh") X(ASIN, "asin") X(ACOS, "acos") X(ATAN, "atan") X(ASINH, "asinh")                \
-    X(ACOSH, "acosh") X(ATANH, "atanh")
-typedef enum fl_unary_func {
-#define FL_UNARY_ENUM(name, text) FL_UNARY_##name,
-    FL_UNARY_LIST(FL_UNARY_ENUM)
-#undef FL_UNARY_ENUM
-    FL_UNARY_COUNT
-} fl_unary_func;
-static inline bool fl_unary_is_activation(int f) { return f <= FL_UNARY_SOFTSIGN; }
-
-/* Comparisons give FL_BOOL. DIV of integers truncates (TensorFlow's Div). Append, never reorder. */
-#define FL_BINARY_LIST(X)                                                                                           \
-    X(ADD, "add") X(SUB, "sub") X(MUL, "mul") X(DIV, "div") X(MIN, "min") X(MAX, "max") X(POW, "pow")                \
-    X(SQUARED_DIFFERENCE, "squared_difference") X(FLOOR_DIV, "floor_div") X(FLOOR_MOD, "floor_mod")                  \
-    X(EQUAL, "equal") X(NOT_EQUAL, "not_equal") X(LESS, "less") X(LESS_EQUAL, "less_equal")                          \
-    X(GREATER, "greater") X(GREATER_EQUAL, "greater_equal")
-typedef enum fl_binary_func {
-#define FL_BINARY_ENUM(name, text) FL_BINARY_##name,
-    FL_BINARY_LIST(FL_BINARY_ENUM)
-#undef FL_BINARY_ENUM
-    FL_BINARY_COUNT
-} fl_binary_func;
+static inline bool fl_unary_is_activation(int f) { return f <= FL_UNARY_SOFTSIGN || f == FL_UNARY_SILU; }
 static inline bool fl_binary_is_comparison(int f) { return f >= FL_BINARY_EQUAL; }
-
-#define FL_REDUCE_LIST(X) X(SUM, "sum") X(PROD, "prod") X(MAX, "max") X(MIN, "min") X(MEAN, "mean")
-typedef enum fl_reduce_func {
-#define FL_REDUCE_ENUM(name, text) FL_REDUCE_##name,
-    FL_REDUCE_LIST(FL_REDUCE_ENUM)
-#undef FL_REDUCE_ENUM
-    FL_REDUCE_COUNT
-} fl_reduce_func;
-
-typedef enum fl_pool_func { FL_POOL_MAX, FL_POOL_AVG } fl_pool_func;
 
 const char *fl_unary_name(int func);  /* NULL for an unknown one; likewise the next two */
 const char *fl_binary_name(int func);
@@ -74,6 +36,9 @@ int fl_binary_from_name(const char *name);
 int fl_reduce_from_name(const char *name);
 
 /* ---- parameters. All integers are int32_t or int64_t and all reals float, so that a field table can describe them. */
+
+/* Slots of the convolutions and of matmul. */
+enum { FL_SLOT_X, FL_SLOT_WEIGHTS, FL_SLOT_BIAS, FL_SLOT_RESIDUAL };
 
 /* conv2d:            slots x, filter [kh,kw,cin/groups,cout] (HWIO in either format), bias [cout]?, residual (as y)?
  * depthwise_conv2d:  slots x, filter [kh,kw,c,m], bias [c*m]?, residual?; output channel c*m + j; groups unused (1)
@@ -215,6 +180,7 @@ typedef struct fl_op_def {
     /* Plain C, all dims resolved (none dynamic), plain layouts. No allocation. Fails only for what TensorFlow fails for
      * at run time (integer division by zero). */
     floe_status (*ref)(const fl_op_desc *d, const void *const *in, void *const *out, floe_error *err);
+    bool moves; /* moves or converts elements and computes nothing: the reference takes half precision too */
 } fl_op_def;
 
 /* The definition of an operator; never NULL for a valid kind. */
@@ -222,8 +188,15 @@ const fl_op_def *fl_op_def_of(fl_op_kind kind);
 /* Kind by name, or -1. */
 int fl_op_from_name(const char *name);
 
+/* Whether the reference runs d: it computes on f32, not on half precision. */
+bool fl_op_ref_takes(const fl_op_desc *d);
+
 /* infer with arity checks around it. */
 floe_status fl_op_infer(fl_op_desc *d, floe_error *err);
+
+/* Whether item i of a batch of outputs depends on item i of the inputs and on nothing of the others. outer[slot]: memory of
+ * that input is [outer][batch][rest], 0 where no dim depends on the batch; *outer_of_y: so is that of the first output. */
+bool fl_op_keeps_items(const fl_op_desc *d, const int64_t *outer, int64_t *outer_of_y);
 
 /* Parameters to and from bytes, field by field in table order (I32, F32: 4 bytes, I64: 8, little-endian). */
 void        fl_op_params_write(fl_buf *out, fl_op_kind kind, const fl_op_params *p);

@@ -38,7 +38,7 @@ static floe_status check_vectors(const fl_op_desc *d, int64_t channels, floe_err
                     slot_names[slot]);
         if (!t)
             continue;
-        FL_TRY(fl_check_dtype(slot_names[slot], t, FL_F32, err));
+        FL_TRY(fl_check_weight(slot_names[slot], t, d->in[0]->dtype, err));
         if (needed || t->rank != 1 || t->dim[0] != 0)
             FL_TRY(fl_check_vector(slot_names[slot], t, channels, err));
     }
@@ -56,7 +56,7 @@ static floe_status infer(fl_op_desc *d, floe_error *err)
 
     FL_TRY(fl_check_flag("training", p->training, err));
     FL_TRY(fl_check_act(p->act, FL_F32, err));
-    FL_TRY(fl_check_dtype("x", x, FL_F32, err));
+    FL_TRY(fl_check_storage("x", x, err));
     FL_TRY(fl_check_axis("x", x, p->axis, err));
     const int64_t channels = x->dim[p->axis];
     if (channels < 0)
@@ -64,7 +64,7 @@ static floe_status infer(fl_op_desc *d, floe_error *err)
                 fl_dims_text(x->dim, x->rank, text, sizeof text), (int)p->axis);
     FL_TRY(check_vectors(d, channels, err));
     FL_TRY(fl_check_layouts(d, FL_SLOT(0), p->axis == 3, &layout, err));
-    *d->out[0] = fl_tensor_make(FL_F32, x->rank, x->dim);
+    *d->out[0] = fl_tensor_make(x->dtype, x->rank, x->dim);
     d->out[0]->layout = layout;
     *d->out[1] = *d->out[2] = fl_tensor_make(FL_F32, 1, &channels);
 done:
@@ -154,4 +154,4 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
     return FLOE_OK;
 }
 
-const fl_op_def fl_op_batch_norm = {"batch_norm", 3, 5, 3, fields, infer, flops, ref};
+const fl_op_def fl_op_batch_norm = {"batch_norm", 3, 5, 3, fields, infer, flops, ref, false};

@@ -199,8 +199,8 @@ static floe_status infer(fl_op_desc *d, floe_error *err)
     if (a->dtype != b->dtype)
         FL_FAIL(err, FLOE_ERR_SHAPE, "%s of %s and %s; both sides must have the same type", fl_binary_name(p->func),
                 fl_dtype_name(a->dtype), fl_dtype_name(b->dtype));
-    if (!rows[a->dtype][p->func])
-        FL_FAIL(err, FLOE_ERR_UNSUPPORTED, "%s of %s; f32, f64 and integers up to i64 are supported, and bool for min, "
+    if (!rows[fl_dtype_arithmetic(a->dtype)][p->func])
+        FL_FAIL(err, FLOE_ERR_UNSUPPORTED, "%s of %s; floats and integers up to i64 are supported, and bool for min, "
                 "max, equal and not_equal", fl_binary_name(p->func), fl_dtype_name(a->dtype));
     if (fl_binary_is_comparison(p->func))
         y.dtype = FL_BOOL;
@@ -224,14 +224,17 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
     const int64_t in_bytes = (int64_t)fl_dtype_bytes(a->dtype), out_bytes = (int64_t)fl_dtype_bytes(y->dtype);
     const row_fn row = rows[a->dtype][p->func];
     uint8_t *to = out[0];
-    fl_loop loop;
+    fl_place place = {{0}, {0}};
+    fl_view v;
 
-    fl_loop_init(&loop, y->rank, y->dim);
-    fl_loop_broadcast(&loop, a);
-    fl_loop_broadcast(&loop, b);
-    for (fl_loop_start(&loop); fl_loop_next(&loop); to += loop.row * out_bytes) {
-        const char *fault = row(loop.row, (const uint8_t *)in[0] + loop.at[0] * in_bytes, loop.step[0],
-                                (const uint8_t *)in[1] + loop.at[1] * in_bytes, loop.step[1], to);
+    fl_view_init(&v, y->rank, y->dim);
+    fl_view_broadcast(&v, a);
+    fl_view_broadcast(&v, b);
+    fl_view_merge(&v);
+    for (int64_t n = fl_view_rows(&v); n > 0; n--, fl_view_next(&v, &place), to += fl_view_row(&v) * out_bytes) {
+        const char *fault =
+            row(fl_view_row(&v), (const uint8_t *)in[0] + place.at[0] * in_bytes, fl_view_step(&v, 0),
+                (const uint8_t *)in[1] + place.at[1] * in_bytes, fl_view_step(&v, 1), to);
         if (fault)
             return fl_fail(err, FLOE_ERR_ARGUMENT, "%s: %s", fl_binary_name(p->func), fault);
     }
@@ -244,4 +247,4 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
     return FLOE_OK;
 }
 
-const fl_op_def fl_op_binary = {"binary", 2, 2, 1, fields, infer, flops, ref};
+const fl_op_def fl_op_binary = {"binary", 2, 2, 1, fields, infer, flops, ref, false};

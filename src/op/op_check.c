@@ -23,8 +23,8 @@ floe_status fl_check_act(int32_t act, fl_dtype dtype, floe_error *err)
     if (!fl_unary_is_activation(act))
         FL_FAIL(err, FLOE_ERR_ARGUMENT, "act is %s, which is not an activation; none, relu and the like to softsign "
                 "can be fused", fl_unary_name(act));
-    if (act != FL_UNARY_NONE && dtype != FL_F32)
-        FL_FAIL(err, FLOE_ERR_UNSUPPORTED, "a fused %s after a result of %s; it is supported for f32",
+    if (act != FL_UNARY_NONE && fl_dtype_arithmetic(dtype) != FL_F32)
+        FL_FAIL(err, FLOE_ERR_UNSUPPORTED, "a fused %s after a result of %s; it is supported for f32, f16 and bf16",
                 fl_unary_name(act), fl_dtype_name(dtype));
 done:
     return st;
@@ -36,6 +36,21 @@ floe_status fl_check_dtype(const char *slot, const fl_tensor_desc *t, fl_dtype w
         return fl_fail(err, FLOE_ERR_UNSUPPORTED, "%s has type %s; %s is supported", slot, fl_dtype_name(t->dtype),
                        fl_dtype_name(wanted));
     return FLOE_OK;
+}
+
+floe_status fl_check_storage(const char *slot, const fl_tensor_desc *t, floe_error *err)
+{
+    if (fl_dtype_arithmetic(t->dtype) != FL_F32)
+        return fl_fail(err, FLOE_ERR_UNSUPPORTED, "%s has type %s; f32, f16 and bf16 are supported", slot,
+                       fl_dtype_name(t->dtype));
+    return FLOE_OK;
+}
+
+floe_status fl_check_weight(const char *slot, const fl_tensor_desc *t, fl_dtype storage, floe_error *err)
+{
+    if (t->dtype == FL_F32 && fl_dtype_is_half(storage))
+        return FLOE_OK;
+    return fl_check_dtype(slot, t, storage, err);
 }
 
 floe_status fl_check_rank(const char *slot, const fl_tensor_desc *t, int rank, floe_error *err)
@@ -114,15 +129,15 @@ floe_status fl_check_dims(fl_tensor_desc *out, const fl_dims_params *p, fl_dtype
     return fl_tensor_elements(out, &elements, err);
 }
 
-floe_status fl_check_tail(const fl_op_desc *d, int bias_slot, int residual_slot, int64_t channels, floe_error *err)
+floe_status fl_check_tail(const fl_op_desc *d, int64_t channels, floe_error *err)
 {
     floe_status st = FLOE_OK;
     const fl_tensor_desc *y = d->out[0];
-    const fl_tensor_desc *bias = fl_op_in(d, bias_slot), *residual = fl_op_in(d, residual_slot);
+    const fl_tensor_desc *bias = fl_op_in(d, FL_SLOT_BIAS), *residual = fl_op_in(d, FL_SLOT_RESIDUAL);
     char r_text[FL_TENSOR_TEXT], y_text[FL_TENSOR_TEXT];
 
     if (bias) {
-        FL_TRY(fl_check_dtype("bias", bias, y->dtype, err));
+        FL_TRY(fl_check_weight("bias", bias, y->dtype, err));
         FL_TRY(fl_check_vector("bias", bias, channels, err));
     }
     if (residual) {
@@ -155,9 +170,10 @@ double fl_flops_per_input(const fl_op_desc *d, int64_t batch)
     return (double)fl_tensor_elements_at(d->in[0], batch);
 }
 
-double fl_flops_of_tail(const fl_op_desc *d, int bias_slot, int residual_slot, int act, int64_t batch)
+double fl_flops_of_tail(const fl_op_desc *d, int act, int64_t batch)
 {
-    const int each = (fl_op_in(d, bias_slot) != NULL) + (fl_op_in(d, residual_slot) != NULL) + (act != FL_UNARY_NONE);
+    const bool bias = fl_op_in(d, FL_SLOT_BIAS) != NULL, residual = fl_op_in(d, FL_SLOT_RESIDUAL) != NULL;
+    const int each = bias + residual + (act != FL_UNARY_NONE);
 
     return each * fl_flops_per_output(d, batch);
 }

@@ -43,6 +43,11 @@ floe_status fl_check_flag(const char *what, int32_t value, floe_error *err);
 /* A fused activation: NONE and the activations, after float results only. */
 floe_status fl_check_act(int32_t act, fl_dtype dtype, floe_error *err);
 floe_status fl_check_dtype(const char *slot, const fl_tensor_desc *t, fl_dtype wanted, floe_error *err);
+/* f32, f16 or bf16: what activations are stored in. */
+floe_status fl_check_storage(const char *slot, const fl_tensor_desc *t, floe_error *err);
+/* A weight beside activations stored as `storage`: of the same type, or f32 beside half precision (a tactic converts when
+ * it packs). */
+floe_status fl_check_weight(const char *slot, const fl_tensor_desc *t, fl_dtype storage, floe_error *err);
 floe_status fl_check_rank(const char *slot, const fl_tensor_desc *t, int rank, floe_error *err);
 /* 0 <= axis < rank of t. */
 floe_status fl_check_axis(const char *slot, const fl_tensor_desc *t, int32_t axis, floe_error *err);
@@ -62,8 +67,8 @@ static inline floe_status fl_check_plain(const fl_op_desc *d, floe_error *err)
 /* A target shape of fl_dims_params as a descriptor, checked. */
 floe_status fl_check_dims(fl_tensor_desc *out, const fl_dims_params *p, fl_dtype dtype, floe_error *err);
 
-/* The tail of y = act(sum + bias + residual): slots of the optional inputs, `channels` of y. y is already inferred. */
-floe_status fl_check_tail(const fl_op_desc *d, int bias_slot, int residual_slot, int64_t channels, floe_error *err);
+/* The tail of y = act(sum + bias + residual) of a convolution or matmul with `channels` of y, which is inferred. */
+floe_status fl_check_tail(const fl_op_desc *d, int64_t channels, floe_error *err);
 
 typedef struct fl_tail {
     const float *bias, *residual; /* NULL: absent */
@@ -87,6 +92,6 @@ double fl_flops_none(const fl_op_desc *d, int64_t batch);
 double fl_flops_per_output(const fl_op_desc *d, int64_t batch);
 double fl_flops_per_input(const fl_op_desc *d, int64_t batch);
 /* Tail operations per output element: one for each of bias, residual and activation. */
-double fl_flops_of_tail(const fl_op_desc *d, int bias_slot, int residual_slot, int act, int64_t batch);
+double fl_flops_of_tail(const fl_op_desc *d, int act, int64_t batch);
 
 #endif

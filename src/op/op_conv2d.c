@@ -36,8 +36,8 @@ static floe_status infer(fl_op_desc *d, floe_error *err)
     const fl_window rows = fl_conv_window(d, 0), columns = fl_conv_window(d, 1);
     FL_TRY(fl_window_count(&out[0], &rows, "height", x->dim[axes.h], err));
     FL_TRY(fl_window_count(&out[1], &columns, "width", x->dim[axes.w], err));
-    fl_image_make(d->out[0], FL_F32, p->format, layout, x->dim[axes.n], out[0], out[1], cout);
-    FL_TRY(fl_check_tail(d, FL_CONV_BIAS, FL_CONV_RESIDUAL, cout, err));
+    fl_image_make(d->out[0], x->dtype, p->format, layout, x->dim[axes.n], out[0], out[1], cout);
+    FL_TRY(fl_check_tail(d, cout, err));
 done:
     return st;
 }
@@ -47,8 +47,7 @@ static double flops(const fl_op_desc *d, int64_t batch)
     const fl_tensor_desc *filter = d->in[1];
     const double taps = (double)filter->dim[0] * (double)filter->dim[1] * (double)filter->dim[2];
 
-    return 2 * taps * fl_flops_per_output(d, batch) +
-           fl_flops_of_tail(d, FL_CONV_BIAS, FL_CONV_RESIDUAL, d->p.conv.act, batch);
+    return 2 * taps * fl_flops_per_output(d, batch) + fl_flops_of_tail(d, d->p.conv.act, batch);
 }
 
 /* One pixel of y: which inputs it sees. */
@@ -110,4 +109,4 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
     return FLOE_OK;
 }
 
-const fl_op_def fl_op_conv2d = {"conv2d", 2, 4, 1, fl_conv_fields, infer, flops, ref};
+const fl_op_def fl_op_conv2d = {"conv2d", 2, 4, 1, fl_conv_fields, infer, flops, ref, false};

@@ -45,8 +45,8 @@ static floe_status infer(fl_op_desc *d, floe_error *err)
                     (long long)windows, fl_dims_text(x->dim, 4, x_text, sizeof x_text), fl_format_text(p->format),
                     (long long)size[i]);
     }
-    fl_image_make(d->out[0], FL_F32, p->format, layout, x->dim[axes.n], p->output[0], p->output[1], filter->dim[2]);
-    FL_TRY(fl_check_tail(d, FL_CONV_BIAS, FL_CONV_RESIDUAL, filter->dim[2], err));
+    fl_image_make(d->out[0], x->dtype, p->format, layout, x->dim[axes.n], p->output[0], p->output[1], filter->dim[2]);
+    FL_TRY(fl_check_tail(d, filter->dim[2], err));
 done:
     return st;
 }
@@ -56,8 +56,7 @@ static double flops(const fl_op_desc *d, int64_t batch)
     const fl_tensor_desc *filter = d->in[1];
     const double taps = (double)filter->dim[0] * (double)filter->dim[1] * (double)filter->dim[2];
 
-    return 2 * taps * fl_flops_per_input(d, batch) +
-           fl_flops_of_tail(d, FL_CONV_BIAS, FL_CONV_RESIDUAL, d->p.conv.act, batch);
+    return 2 * taps * fl_flops_per_input(d, batch) + fl_flops_of_tail(d, d->p.conv.act, batch);
 }
 
 /* The place in x whose tap reaches `at` of y; false if there is none. */
@@ -113,4 +112,4 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
     return FLOE_OK;
 }
 
-const fl_op_def fl_op_conv2d_transpose = {"conv2d_transpose", 2, 4, 1, fl_conv_fields, infer, flops, ref};
+const fl_op_def fl_op_conv2d_transpose = {"conv2d_transpose", 2, 4, 1, fl_conv_fields, infer, flops, ref, false};

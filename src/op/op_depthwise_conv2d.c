@@ -27,8 +27,8 @@ static floe_status infer(fl_op_desc *d, floe_error *err)
     FL_TRY(fl_window_count(&out[0], &rows, "height", x->dim[axes.h], err));
     FL_TRY(fl_window_count(&out[1], &columns, "width", x->dim[axes.w], err));
     const int64_t cout = filter->dim[2] * filter->dim[3]; /* at most the elements of the filter */
-    fl_image_make(d->out[0], FL_F32, p->format, layout, x->dim[axes.n], out[0], out[1], cout);
-    FL_TRY(fl_check_tail(d, FL_CONV_BIAS, FL_CONV_RESIDUAL, cout, err));
+    fl_image_make(d->out[0], x->dtype, p->format, layout, x->dim[axes.n], out[0], out[1], cout);
+    FL_TRY(fl_check_tail(d, cout, err));
 done:
     return st;
 }
@@ -37,8 +37,7 @@ static double flops(const fl_op_desc *d, int64_t batch)
 {
     const double taps = (double)d->in[1]->dim[0] * (double)d->in[1]->dim[1];
 
-    return 2 * taps * fl_flops_per_output(d, batch) +
-           fl_flops_of_tail(d, FL_CONV_BIAS, FL_CONV_RESIDUAL, d->p.conv.act, batch);
+    return 2 * taps * fl_flops_per_output(d, batch) + fl_flops_of_tail(d, d->p.conv.act, batch);
 }
 
 static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *out, floe_error *err)
@@ -75,4 +74,4 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
     return FLOE_OK;
 }
 
-const fl_op_def fl_op_depthwise_conv2d = {"depthwise_conv2d", 2, 4, 1, fl_conv_fields, infer, flops, ref};
+const fl_op_def fl_op_depthwise_conv2d = {"depthwise_conv2d", 2, 4, 1, fl_conv_fields, infer, flops, ref, false};

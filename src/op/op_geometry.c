@@ -146,15 +146,15 @@ floe_status fl_check_conv(const fl_op_desc *d, fl_layout *layout, floe_error *er
     char text[FL_TENSOR_TEXT];
 
     FL_TRY(check_conv_params(d, err));
-    FL_TRY(fl_check_dtype("x", x, FL_F32, err));
-    FL_TRY(fl_check_dtype("filter", filter, FL_F32, err));
+    FL_TRY(fl_check_storage("x", x, err));
+    FL_TRY(fl_check_weight("filter", filter, x->dtype, err));
     FL_TRY(fl_check_image("x", x, format, err));
     FL_TRY(fl_check_rank("filter", filter, 4, err));
     for (int i = 0; i < 4; i++)
         if (filter->dim[i] < 1)
             FL_FAIL(err, FLOE_ERR_SHAPE, "filter %s: all its sizes must be known and 1 or more",
                     fl_dims_text(filter->dim, 4, text, sizeof text));
-    const uint32_t images = d->op == FL_OP_CONV2D_TRANSPOSE ? 0 : FL_SLOT(0) | FL_SLOT(FL_CONV_RESIDUAL);
+    const uint32_t images = d->op == FL_OP_CONV2D_TRANSPOSE ? 0 : FL_SLOT(0) | FL_SLOT(FL_SLOT_RESIDUAL);
     FL_TRY(fl_check_layouts(d, images, format == FL_NHWC, layout, err));
 done:
     return st;
@@ -170,6 +170,6 @@ fl_window fl_conv_window(const fl_op_desc *d, int axis)
 
 fl_tail fl_conv_tail(const fl_op_desc *d, const void *const *in)
 {
-    return (fl_tail){fl_op_data(d, in, FL_CONV_BIAS), fl_op_data(d, in, FL_CONV_RESIDUAL), d->p.conv.act,
+    return (fl_tail){fl_op_data(d, in, FL_SLOT_BIAS), fl_op_data(d, in, FL_SLOT_RESIDUAL), d->p.conv.act,
                      d->p.conv.alpha};
 }

@@ -60,7 +60,5 @@ floe_status fl_check_conv(const fl_op_desc *d, fl_layout *layout, floe_error *er
 /* Windows of axis 0 (height) or 1 (width) as the parameters say. */
 fl_window fl_conv_window(const fl_op_desc *d, int axis);
 fl_tail   fl_conv_tail(const fl_op_desc *d, const void *const *in);
-#define FL_CONV_BIAS     2
-#define FL_CONV_RESIDUAL 3
 
 #endif

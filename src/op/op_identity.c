@@ -29,4 +29,4 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
     return FLOE_OK;
 }
 
-const fl_op_def fl_op_identity = {"identity", 1, 1, 1, fields, infer, fl_flops_none, ref};
+const fl_op_def fl_op_identity = {"identity", 1, 1, 1, fields, infer, fl_flops_none, ref, true};

@@ -7,8 +7,6 @@
  */
 #include "op/op_check.h"
 
-enum { BIAS = 2, RESIDUAL = 3 };
-
 static const fl_field fields[] = {
     FL_FIELD(fl_matmul_params, I32, transpose_a), FL_FIELD(fl_matmul_params, I32, transpose_b),
     FL_FIELD(fl_matmul_params, I32, act), FL_FIELD(fl_matmul_params, F32, alpha), FL_FIELD_END};
@@ -24,9 +22,10 @@ static floe_status infer(fl_op_desc *d, floe_error *err)
     FL_TRY(fl_check_flag("transpose_b", p->transpose_b, err));
     FL_TRY(fl_check_act(p->act, FL_F32, err));
     if (a->dtype != FL_I32 && a->dtype != FL_I64)
-        FL_TRY(fl_check_dtype("a", a, FL_F32, err));
-    FL_TRY(fl_check_dtype("b", b, a->dtype, err));
-    if (a->dtype != FL_F32 && (p->act != FL_UNARY_NONE || fl_op_in(d, BIAS) || fl_op_in(d, RESIDUAL)))
+        FL_TRY(fl_check_storage("a", a, err));
+    FL_TRY(fl_check_weight("b", b, a->dtype, err));
+    if (fl_dtype_arithmetic(a->dtype) != FL_F32 &&
+        (p->act != FL_UNARY_NONE || fl_op_in(d, FL_SLOT_BIAS) || fl_op_in(d, FL_SLOT_RESIDUAL)))
         FL_FAIL(err, FLOE_ERR_UNSUPPORTED, "products of %s take no bias, residual or activation", fl_dtype_name(a->dtype));
     FL_TRY(fl_check_rank("a", a, 2, err));
     FL_TRY(fl_check_rank("b", b, 2, err));
@@ -39,7 +38,7 @@ static floe_status infer(fl_op_desc *d, floe_error *err)
                 p->transpose_b ? " (transposed)" : "", fl_dims_text(bk, 1, bk_text, sizeof bk_text));
     const int64_t dim[2] = {a->dim[p->transpose_a ? 1 : 0], b->dim[p->transpose_b ? 0 : 1]};
     *d->out[0] = fl_tensor_make(a->dtype, 2, dim);
-    FL_TRY(fl_check_tail(d, BIAS, RESIDUAL, dim[1], err));
+    FL_TRY(fl_check_tail(d, dim[1], err));
 done:
     return st;
 }
@@ -48,7 +47,7 @@ static double flops(const fl_op_desc *d, int64_t batch)
 {
     const double k = (double)fl_dim_at(d->in[0]->dim[d->p.matmul.transpose_a ? 0 : 1], batch);
 
-    return 2 * k * fl_flops_per_output(d, batch) + fl_flops_of_tail(d, BIAS, RESIDUAL, d->p.matmul.act, batch);
+    return 2 * k * fl_flops_per_output(d, batch) + fl_flops_of_tail(d, d->p.matmul.act, batch);
 }
 
 /* Unsigned arithmetic wraps without undefined behaviour. */
@@ -76,7 +75,7 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
         INTEGER_PRODUCT(uint32_t);
     if (d->in[0]->dtype == FL_I64)
         INTEGER_PRODUCT(uint64_t);
-    const fl_tail tail = {fl_op_data(d, in, BIAS), fl_op_data(d, in, RESIDUAL), p->act, p->alpha};
+    const fl_tail tail = {fl_op_data(d, in, FL_SLOT_BIAS), fl_op_data(d, in, FL_SLOT_RESIDUAL), p->act, p->alpha};
     const float *const a = in[0], *const b = in[1];
     float *const y = out[0];
 
@@ -92,4 +91,4 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
     return FLOE_OK;
 }
 
-const fl_op_def fl_op_matmul = {"matmul", 2, 4, 1, fields, infer, flops, ref};
+const fl_op_def fl_op_matmul = {"matmul", 2, 4, 1, fields, infer, flops, ref, false};

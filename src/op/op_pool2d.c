@@ -45,14 +45,14 @@ static floe_status infer(fl_op_desc *d, floe_error *err)
     int64_t out[2];
 
     FL_TRY(check_params(p, err));
-    FL_TRY(fl_check_dtype("x", x, FL_F32, err));
+    FL_TRY(fl_check_storage("x", x, err));
     FL_TRY(fl_check_image("x", x, p->format, err));
     FL_TRY(fl_check_layouts(d, FL_SLOT(0), p->format == FL_NHWC, &layout, err));
     const fl_axes axes = fl_axes_of(p->format);
     const fl_window rows = window_of(p, 0), columns = window_of(p, 1);
     FL_TRY(fl_window_count(&out[0], &rows, "height", x->dim[axes.h], err));
     FL_TRY(fl_window_count(&out[1], &columns, "width", x->dim[axes.w], err));
-    fl_image_make(d->out[0], FL_F32, p->format, layout, x->dim[axes.n], out[0], out[1], x->dim[axes.c]);
+    fl_image_make(d->out[0], x->dtype, p->format, layout, x->dim[axes.n], out[0], out[1], x->dim[axes.c]);
 done:
     return st;
 }
@@ -98,4 +98,4 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
     return FLOE_OK;
 }
 
-const fl_op_def fl_op_pool2d = {"pool2d", 1, 1, 1, fields, infer, flops, ref};
+const fl_op_def fl_op_pool2d = {"pool2d", 1, 1, 1, fields, infer, flops, ref, false};

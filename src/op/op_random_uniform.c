@@ -21,4 +21,4 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
                    "around it is removed by the optimizer, anything else must be taken out of the graph");
 }
 
-const fl_op_def fl_op_random_uniform = {"random_uniform", 0, 0, 1, fields, infer, fl_flops_none, ref};
+const fl_op_def fl_op_random_uniform = {"random_uniform", 0, 0, 1, fields, infer, fl_flops_none, ref, false};

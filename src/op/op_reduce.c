@@ -15,23 +15,23 @@ static const fl_field fields[] = {
     FL_FIELD(fl_reduce_params, I32, func), FL_FIELD(fl_reduce_params, I32, axes),
     FL_FIELD(fl_reduce_params, I32, keep_dims), FL_FIELD_END};
 
-/* Folds what `loop` visits from `base` on into *y. */
-typedef void (*fold_fn)(int func, fl_loop *loop, const void *base, void *y);
+/* Folds what the view sees from `base` on into *y. */
+typedef void (*fold_fn)(int func, const fl_view *view, const void *base, void *y);
 
 /* v: the next element, acc: the result so far. */
-#define EACH(type, statement)                                              \
-    for (fl_loop_start(loop); fl_loop_next(loop);) {                       \
-        const type *row = x + loop->at[0];                                 \
-        for (int64_t i = 0; i < loop->row; i++) {                          \
-            const type v = row[i * loop->step[0]];                         \
-            statement;                                                     \
-        }                                                                  \
+#define EACH(type, statement)                                                           \
+    for (int64_t r = fl_view_rows(view); r > 0; r--, fl_view_next(view, &place)) {      \
+        for (int64_t i = 0; i < fl_view_row(view); i++) {                               \
+            const type v = x[place.at[0] + i * fl_view_step(view, 0)];                  \
+            statement;                                                                  \
+        }                                                                               \
     }
 
 #define FLOAT_FOLD(id, type)                                                            \
-    static void fold_##id(int func, fl_loop *loop, const void *base, void *y)           \
+    static void fold_##id(int func, const fl_view *view, const void *base, void *y)     \
     {                                                                                   \
         const type *x = base;                                                           \
+        fl_place place = {{0}, {0}};                                                    \
         int64_t count = 0;                                                              \
         double acc;                                                                     \
         switch (func) {                                                                 \
@@ -59,10 +59,11 @@ FLOAT_FOLD(f32, float)
 FLOAT_FOLD(f64, double)
 
 #define WHOLE_FOLD(id, type, lowest, highest)                                           \
-    static void fold_##id(int func, fl_loop *loop, const void *base, void *y)           \
+    static void fold_##id(int func, const fl_view *view, const void *base, void *y)     \
     {                                                                                   \
         const type *x = base;                                                           \
         type extreme;                                                                   \
+        fl_place place = {{0}, {0}};                                                    \
         int64_t count = 0;                                                              \
         uint64_t acc;                                                                   \
         switch (func) {                                                                 \
@@ -121,8 +122,8 @@ static floe_status infer(fl_op_desc *d, floe_error *err)
     if (p->axes < 0 || p->axes >> x->rank != 0)
         FL_FAIL(err, FLOE_ERR_ARGUMENT, "the set of axes 0x%x has axes that x %s does not have", (unsigned)p->axes,
                 fl_dims_text(x->dim, x->rank, text, sizeof text));
-    if (!folds[x->dtype] || (x->dtype == FL_BOOL && p->func != FL_REDUCE_MAX && p->func != FL_REDUCE_MIN))
-        FL_FAIL(err, FLOE_ERR_UNSUPPORTED, "%s of %s; f32, f64 and integers up to i64 are supported, and bool for max "
+    if (!folds[fl_dtype_arithmetic(x->dtype)] || (x->dtype == FL_BOOL && p->func != FL_REDUCE_MAX && p->func != FL_REDUCE_MIN))
+        FL_FAIL(err, FLOE_ERR_UNSUPPORTED, "%s of %s; floats and integers up to i64 are supported, and bool for max "
                 "and min", fl_reduce_name(p->func), fl_dtype_name(x->dtype));
     FL_TRY(fl_check_plain(d, err));
     for (int i = 0; i < x->rank; i++) {
@@ -144,7 +145,8 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
     int64_t stride[FL_MAX_RANK], dim[2][FL_MAX_RANK] = {{0}}, step[2][FL_MAX_RANK] = {{0}}; /* [kept, reduced] */
     int rank[2] = {0, 0};
     uint8_t *y = out[0];
-    fl_loop kept, reduced;
+    fl_place place = {{0}, {0}};
+    fl_view kept, reduced;
 
     (void)err;
     fl_dense_strides(x->rank, x->dim, stride);
@@ -153,13 +155,15 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
         dim[side][rank[side]] = x->dim[i];
         step[side][rank[side]++] = stride[i];
     }
-    fl_loop_init(&kept, rank[0], dim[0]);
-    fl_loop_operand(&kept, step[0]);
-    fl_loop_init(&reduced, rank[1], dim[1]);
-    fl_loop_operand(&reduced, step[1]);
-    for (fl_loop_start(&kept); fl_loop_next(&kept);) {
-        for (int64_t i = 0; i < kept.row; i++, y += bytes) {
-            const int64_t at = kept.at[0] + i * kept.step[0];
+    fl_view_init(&kept, rank[0], dim[0]);
+    fl_view_operand(&kept, step[0]);
+    fl_view_merge(&kept);
+    fl_view_init(&reduced, rank[1], dim[1]);
+    fl_view_operand(&reduced, step[1]);
+    fl_view_merge(&reduced);
+    for (int64_t rows = fl_view_rows(&kept); rows > 0; rows--, fl_view_next(&kept, &place)) {
+        for (int64_t i = 0; i < fl_view_row(&kept); i++, y += bytes) {
+            const int64_t at = place.at[0] + i * fl_view_step(&kept, 0);
             const uint8_t *base = empty ? in[0] : (const uint8_t *)in[0] + at * bytes;
             folds[x->dtype](d->p.reduce.func, &reduced, base, y);
         }
@@ -167,4 +171,4 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
     return FLOE_OK;
 }
 
-const fl_op_def fl_op_reduce = {"reduce", 1, 1, 1, fields, infer, fl_flops_per_input, ref};
+const fl_op_def fl_op_reduce = {"reduce", 1, 1, 1, fields, infer, fl_flops_per_input, ref, false};

@@ -30,20 +30,22 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
     const size_t bytes = fl_dtype_bytes(y->dtype);
     const uint8_t *const condition = in[0];
     uint8_t *to = out[0];
-    fl_loop loop;
+    fl_place place = {{0}, {0}};
+    fl_view v;
 
     (void)err;
-    fl_loop_init(&loop, y->rank, y->dim);
+    fl_view_init(&v, y->rank, y->dim);
     for (int i = 0; i < 3; i++)
-        fl_loop_broadcast(&loop, d->in[i]);
-    for (fl_loop_start(&loop); fl_loop_next(&loop);) {
-        for (int64_t i = 0; i < loop.row; i++, to += bytes) {
-            const int side = condition[loop.at[0] + i * loop.step[0]] ? 1 : 2;
-            const int64_t at = loop.at[side] + i * loop.step[side];
+        fl_view_broadcast(&v, d->in[i]);
+    fl_view_merge(&v);
+    for (int64_t rows = fl_view_rows(&v); rows > 0; rows--, fl_view_next(&v, &place)) {
+        for (int64_t i = 0; i < fl_view_row(&v); i++, to += bytes) {
+            const int side = condition[place.at[0] + i * fl_view_step(&v, 0)] ? 1 : 2;
+            const int64_t at = place.at[side] + i * fl_view_step(&v, side);
             memcpy(to, (const uint8_t *)in[side] + at * (int64_t)bytes, bytes);
         }
     }
     return FLOE_OK;
 }
 
-const fl_op_def fl_op_select = {"select", 3, 3, 1, fields, infer, fl_flops_per_output, ref};
+const fl_op_def fl_op_select = {"select", 3, 3, 1, fields, infer, fl_flops_per_output, ref, true};

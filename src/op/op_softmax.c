@@ -13,10 +13,10 @@ static floe_status infer(fl_op_desc *d, floe_error *err)
     floe_status st = FLOE_OK;
     const fl_tensor_desc *x = d->in[0];
 
-    FL_TRY(fl_check_dtype("x", x, FL_F32, err));
+    FL_TRY(fl_check_storage("x", x, err));
     FL_TRY(fl_check_axis("x", x, d->p.axis.axis, err));
     FL_TRY(fl_check_plain(d, err));
-    *d->out[0] = fl_tensor_make(FL_F32, x->rank, x->dim);
+    *d->out[0] = fl_tensor_make(x->dtype, x->rank, x->dim);
 done:
     return st;
 }
@@ -58,4 +58,4 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
     return FLOE_OK;
 }
 
-const fl_op_def fl_op_softmax = {"softmax", 1, 1, 1, fields, infer, flops, ref};
+const fl_op_def fl_op_softmax = {"softmax", 1, 1, 1, fields, infer, flops, ref, false};

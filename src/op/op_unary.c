@@ -58,6 +58,7 @@ REAL(atan, atan(x))
 REAL(asinh, asinh(x))
 REAL(acosh, acosh(x))
 REAL(atanh, atanh(x))
+REAL(silu, x * real_sigmoid(x, alpha))
 
 typedef double (*real_fn)(double x, double alpha);
 
@@ -72,7 +73,7 @@ static const real_fn real_fns[FL_UNARY_COUNT] = {
     [FL_UNARY_COS] = real_cos, [FL_UNARY_TAN] = real_tan, [FL_UNARY_SINH] = real_sinh,
     [FL_UNARY_COSH] = real_cosh, [FL_UNARY_ASIN] = real_asin, [FL_UNARY_ACOS] = real_acos,
     [FL_UNARY_ATAN] = real_atan, [FL_UNARY_ASINH] = real_asinh, [FL_UNARY_ACOSH] = real_acosh,
-    [FL_UNARY_ATANH] = real_atanh,
+    [FL_UNARY_ATANH] = real_atanh, [FL_UNARY_SILU] = real_silu,
 };
 
 float fl_unary_f32(int func, float alpha, float x)
@@ -157,8 +158,8 @@ static floe_status infer(fl_op_desc *d, floe_error *err)
     fl_layout layout;
 
     FL_TRY(fl_check_enum("func", func, FL_UNARY_COUNT, err));
-    if (!rows[x->dtype] || (!fl_dtype_is_float(x->dtype) && !(whole_funcs & (1ull << func))))
-        FL_FAIL(err, FLOE_ERR_UNSUPPORTED, "%s of %s; f32 and f64 have all functions, integers none, relu, relu6, neg, "
+    if (!rows[fl_dtype_arithmetic(x->dtype)] || (!fl_dtype_is_float(x->dtype) && !(whole_funcs & (1ull << func))))
+        FL_FAIL(err, FLOE_ERR_UNSUPPORTED, "%s of %s; floats have all functions, integers none, relu, relu6, neg, "
                 "abs and square", fl_unary_name(func), fl_dtype_name(x->dtype));
     FL_TRY(fl_check_layouts(d, FL_SLOT(0), true, &layout, err));
     *d->out[0] = fl_tensor_make(x->dtype, x->rank, x->dim);
@@ -174,4 +175,4 @@ static floe_status ref(const fl_op_desc *d, const void *const *in, void *const *
     return FLOE_OK;
 }
 
-const fl_op_def fl_op_unary = {"unary", 1, 1, 1, fields, infer, fl_flops_per_output, ref};
+const fl_op_def fl_op_unary = {"unary", 1, 1, 1, fields, infer, fl_flops_per_output, ref, false};

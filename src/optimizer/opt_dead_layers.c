@@ -16,7 +16,7 @@ floe_status fl_opt_dead_layers(fl_opt_context *ctx, floe_error *err)
         for (int k = 0; k < layer->desc.n_in; k++)
             if (layer->in[k])
                 layer->in[k]->uses--;
-        fl_net_remove_layer(net, layer);
+        fl_layer_remove(layer);
         ctx->changes++;
     }
     return FLOE_OK;

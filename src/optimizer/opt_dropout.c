@@ -9,6 +9,8 @@
  * The pass follows what depends on random numbers; where such a mask meets data in one of these forms, and factor and mask
  * agree (their product is 1, or they read the same k), the data's x takes the result's place. What does not agree is not
  * dropout and stays, to be refused when it is run.
+ *
+ * Graphs that floe froze have none left (tf_dropout.c); this pass is for those that others froze.
  */
 #include "optimizer/optimizer_util.h"
 

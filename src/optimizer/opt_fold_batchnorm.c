@@ -12,25 +12,6 @@
 #include <math.h>
 #include <string.h>
 
-/* y = x * s + t per channel; NULL: 1 or 0. Value k at [k * step]. */
-typedef struct affine {
-    const float *s, *t;
-    int          s_step, t_step;
-    bool         invert, negate; /* divide by s; subtract t */
-} affine;
-
-static float factor(const affine *a, int64_t k)
-{
-    const float s = a->s ? a->s[k * a->s_step] : 1.0f;
-    return a->invert ? 1.0f / s : s;
-}
-
-static float term(const affine *a, int64_t k)
-{
-    const float t = a->t ? a->t[k * a->t_step] : 0.0f;
-    return a->negate ? -t : t;
-}
-
 /* The linear layer whose sum x is and which may still be changed. */
 static fl_layer *open_linear(const fl_tensor *x)
 {
@@ -67,7 +48,7 @@ static void channel_grid(const fl_layer *layer, int64_t *channels, int64_t *inne
     }
 }
 
-static floe_status scale_weights(fl_network *net, fl_layer *layer, const affine *a, int64_t channels, int64_t inner, floe_error *err)
+static floe_status scale_weights(fl_network *net, fl_layer *layer, const fl_opt_affine *a, int64_t channels, int64_t inner, floe_error *err)
 {
     floe_status st = FLOE_OK;
     const fl_tensor *w = layer->in[FL_SLOT_WEIGHTS];
@@ -78,7 +59,7 @@ static floe_status scale_weights(fl_network *net, fl_layer *layer, const affine 
     const int64_t outer = channels && inner ? fl_tensor_elements_at(&w->desc, 1) / (channels * inner) : 0;
     for (int64_t o = 0; o < outer; o++)
         for (int64_t k = 0; k < channels; k++) {
-            const float s = factor(a, k);
+            const float s = fl_opt_factor(a, k);
             for (int64_t i = 0; i < inner; i++, from++)
                 *to++ = *from * s;
         }
@@ -87,7 +68,7 @@ done:
     return st;
 }
 
-static floe_status fold(fl_network *net, fl_layer *layer, const affine *a, floe_error *err)
+static floe_status fold(fl_network *net, fl_layer *layer, const fl_opt_affine *a, floe_error *err)
 {
     floe_status st = FLOE_OK;
     int64_t channels, inner;
@@ -101,7 +82,7 @@ static floe_status fold(fl_network *net, fl_layer *layer, const affine *a, floe_
         goto done;
     FL_TRY(fl_opt_new_floats(net, "bias", 1, &channels, &bias, &values, err));
     for (int64_t k = 0; k < channels; k++)
-        values[k] = (old ? ((const float *)old->data)[k] : 0.0f) * factor(a, k) + term(a, k);
+        values[k] = (old ? ((const float *)old->data)[k] : 0.0f) * fl_opt_factor(a, k) + fl_opt_term(a, k);
     FL_TRY(fl_layer_set_input(net, layer, FL_SLOT_BIAS, bias, err));
 done:
     return st;
@@ -116,7 +97,7 @@ static bool constant_floats(const fl_layer *layer, int slot, int64_t count)
 }
 
 /* A batch norm at inference as an affine map; s and t live in the arena. */
-static floe_status affine_of_norm(fl_network *net, const fl_layer *norm, affine *a, floe_error *err)
+static floe_status affine_of_norm(fl_network *net, const fl_layer *norm, fl_opt_affine *a, floe_error *err)
 {
     floe_status st = FLOE_OK;
     const int64_t channels = norm->desc.in[1]->dim[0];
@@ -127,7 +108,7 @@ static floe_status affine_of_norm(fl_network *net, const fl_layer *norm, affine 
         s[k] = scale[k] / sqrtf(variance[k] + norm->desc.p.batch_norm.epsilon);
         t[k] = offset[k] - mean[k] * s[k];
     }
-    *a = (affine){.s = s, .t = t, .s_step = 1, .t_step = 1};
+    *a = (fl_opt_affine){.s = s, .t = t, .s_step = 1, .t_step = 1};
 done:
     return st;
 }
@@ -144,38 +125,10 @@ static bool norm_is_foldable(const fl_layer *norm)
     return true;
 }
 
-/* A binary layer with a per-channel constant; *x is its other input. */
-static bool affine_of_binary(const fl_layer *layer, const fl_layer *linear, int slot, affine *a)
-{
-    const fl_binary_params *p = &layer->desc.p.binary;
-    const float *values;
-    int step;
-    if (p->act != FL_UNARY_NONE || !fl_tensor_same_shape(layer->desc.in[slot], layer->desc.out[0]) ||
-        !fl_opt_per_channel(layer->in[1 - slot], layer->desc.in[slot], fl_opt_channel_axis(linear), &values, &step))
-        return false;
-    *a = (affine){0};
-    switch (p->func) {
-    case FL_BINARY_ADD:
-    case FL_BINARY_SUB:
-        a->t = values;
-        a->t_step = step;
-        a->negate = p->func == FL_BINARY_SUB;
-        return p->func == FL_BINARY_ADD || slot == 0;
-    case FL_BINARY_MUL:
-    case FL_BINARY_DIV:
-        a->s = values;
-        a->s_step = step;
-        a->invert = p->func == FL_BINARY_DIV;
-        return p->func == FL_BINARY_MUL || slot == 0;
-    default:
-        return false;
-    }
-}
-
 static floe_status try_layer(fl_opt_context *ctx, fl_layer *layer, floe_error *err)
 {
     floe_status st = FLOE_OK;
-    affine a;
+    fl_opt_affine a;
     if (norm_is_foldable(layer)) {
         fl_layer *linear = open_linear(layer->in[0]);
         if (!linear || layer->desc.p.batch_norm.axis != fl_opt_channel_axis(linear))
@@ -187,7 +140,7 @@ static floe_status try_layer(fl_opt_context *ctx, fl_layer *layer, floe_error *e
     }
     for (int slot = 0; layer->desc.op == FL_OP_BINARY && slot < 2; slot++) {
         fl_layer *linear = open_linear(layer->in[slot]);
-        if (!linear || !affine_of_binary(layer, linear, slot, &a))
+        if (!linear || !fl_opt_affine_of(layer, slot, fl_opt_channel_axis(linear), &a))
             continue;
         FL_TRY(fold(ctx->net, linear, &a, err));
         fl_opt_bypass(ctx, layer, linear->out[0]);

@@ -20,7 +20,7 @@ static bool is_static(const fl_tensor_desc *d)
 static bool foldable(const fl_layer *layer)
 {
     size_t in_bytes = 0, out_bytes = 0;
-    if (layer->desc.op == FL_OP_RANDOM_UNIFORM || layer->desc.op == FL_OP_REORDER)
+    if (layer->desc.op == FL_OP_RANDOM_UNIFORM || layer->desc.op == FL_OP_REORDER || !fl_op_ref_takes(&layer->desc))
         return false;
     for (int k = 0; k < layer->desc.n_in; k++) {
         if (!layer->in[k])
@@ -61,7 +61,7 @@ static floe_status fold(fl_opt_context *ctx, fl_layer *layer, floe_error *err)
         FL_TRY(fl_net_add_constant(net, &c, layer->out[k]->name, &desc, out[k], false, err));
         fl_net_replace_uses(net, layer->out[k], c, layer);
     }
-    fl_net_remove_layer(net, layer);
+    fl_layer_remove(layer);
     ctx->changes++;
 done:
     return st;

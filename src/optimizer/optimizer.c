@@ -14,15 +14,17 @@ static const fl_opt_pass passes[] = {
     {"dropout", "removes dropout: at inference it passes its input through", fl_opt_dropout, true},
     {"fold-constants", "computes what depends on constants only", fl_opt_fold_constants, false},
     {"identities", "removes layers that change nothing", fl_opt_identities, false},
-    {"clips", "writes minima and maxima with constants as relu, relu6, leaky_relu", fl_opt_clips, false},
-    {"fold-pad", "puts zero padding into the convolution behind it", fl_opt_fold_pad, false},
+    {"activations", "writes minima, maxima and x * sigmoid(x) as relu, relu6, leaky_relu and silu", fl_opt_activations, false},
+    {"fold-pad", "puts zero padding into the convolution or maximum behind it", fl_opt_fold_pad, false},
     {"layout", "brings convolutions and pools from NCHW to NHWC between transposes", fl_opt_layout, false},
     {"transposes", "moves transposes down and lets them cancel", fl_opt_transposes, false},
     {"fold-batchnorm", "puts batch norms, fused or written out, and biases into the weights before them",
      fl_opt_fold_batchnorm, false},
+    {"fold-scale", "puts factors and terms into the weights behind them", fl_opt_fold_scale, false},
     {"merge-scale-shift", "joins a per-channel factor and term without weights before them", fl_opt_merge_scale_shift, false},
     {"fuse-residual", "adds the other branch inside the convolution or product", fl_opt_fuse_residual, false},
     {"fuse-activation", "applies activations inside the layer before them", fl_opt_fuse_activation, false},
+    {"precision", "stores activations in half precision where that is asked for", fl_opt_precision, true},
     {"dead-layers", "drops what no output needs", fl_opt_dead_layers, true},
 };
 #define N_PASSES (sizeof passes / sizeof *passes)
@@ -92,7 +94,7 @@ floe_status fl_opt_run_all(fl_network *net, const fl_opt_options *options, floe_
     static const fl_opt_options defaults = {.level = 1};
     floe_status st = FLOE_OK;
     const fl_opt_options *o = options ? options : &defaults;
-    fl_opt_context ctx = {net, 0};
+    fl_opt_context ctx = {.net = net, .storage = o->storage, .half_bindings = o->half_bindings};
     FL_TRY(check_names(o->skip, o->n_skip, NULL, "skip-pass", err));
     FL_TRY(check_names(o->dump_after, o->n_dump, "all", "dump-after", err));
     for (size_t i = 0; i < N_PASSES; i++) {

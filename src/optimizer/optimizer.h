@@ -11,6 +11,8 @@
 typedef struct fl_opt_context {
     fl_network *net;
     int changes; /* a pass counts what it changed; the driver logs it */
+    fl_dtype storage;       /* of fl_opt_options */
+    bool     half_bindings;
 } fl_opt_context;
 
 typedef floe_status (*fl_opt_run)(fl_opt_context *ctx, floe_error *err);
@@ -30,6 +32,8 @@ typedef struct fl_opt_options {
     size_t             n_dump;
     void (*dump)(void *user, const char *pass, const char *text);
     void              *dump_user;
+    fl_dtype           storage;     /* of activations: f16, bf16; none or f32: as the graph has them */
+    bool               half_bindings; /* inputs and outputs are stored so too, not f32 */
 } fl_opt_options;
 
 /* The table, in running order. */

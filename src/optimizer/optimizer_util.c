@@ -87,6 +87,34 @@ bool fl_opt_scalar(const fl_tensor *c, float *value)
     return true;
 }
 
+bool fl_opt_affine_of(const fl_layer *layer, int slot, int axis, fl_opt_affine *a)
+{
+    const fl_binary_params *p = &layer->desc.p.binary;
+    const float *values;
+    int step;
+    *a = (fl_opt_affine){0};
+    if (layer->desc.op != FL_OP_BINARY || p->act != FL_UNARY_NONE || layer->desc.out[0]->dtype != FL_F32 ||
+        !fl_tensor_same_shape(layer->desc.in[slot], layer->desc.out[0]) ||
+        !fl_opt_per_channel(layer->in[1 - slot], layer->desc.in[slot], axis, &values, &step))
+        return false;
+    switch (p->func) {
+    case FL_BINARY_ADD:
+    case FL_BINARY_SUB:
+        a->t = values;
+        a->t_step = step;
+        a->negate = p->func == FL_BINARY_SUB;
+        return p->func == FL_BINARY_ADD || slot == 0;
+    case FL_BINARY_MUL:
+    case FL_BINARY_DIV:
+        a->s = values;
+        a->s_step = step;
+        a->invert = p->func == FL_BINARY_DIV;
+        return p->func == FL_BINARY_MUL || slot == 0;
+    default:
+        return false;
+    }
+}
+
 void fl_opt_bypass(fl_opt_context *ctx, fl_layer *layer, fl_tensor *x)
 {
     for (int k = 0; k < layer->desc.n_in; k++)
@@ -94,6 +122,6 @@ void fl_opt_bypass(fl_opt_context *ctx, fl_layer *layer, fl_tensor *x)
             layer->in[k]->uses--;
     x->uses += layer->out[0]->uses;
     fl_net_replace_uses(ctx->net, layer->out[0], x, layer);
-    fl_net_remove_layer(ctx->net, layer);
+    fl_layer_remove(layer);
     ctx->changes++;
 }

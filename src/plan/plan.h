@@ -58,6 +58,7 @@ typedef struct fl_plan_engine {
     char             backend[16]; /* "cpu" */
     int64_t          max_batch;
     bool             batched;     /* some dim depends on the batch */
+    const char      *mixes;       /* once verified: the step or binding where items of a batch meet; NULL: none does */
     uint64_t         arena_bytes; /* at max_batch */
     uint64_t         workspace_bytes; /* the largest step's */
     fl_plan_tensor  *tensors;

@@ -15,6 +15,9 @@
  * tensors share bytes over time is the builder's business; whether a value was overwritten too early is not checked,
  * it harms nobody but the answer.
  *
+ * The walk also finds out whether items of a batch are kept apart (op/op_items.c), which is a property of storages too:
+ * reshapes have no step.
+ *
  * Cost is linear in the plan but for one sort; memory is a few bytes a tensor.
  */
 #include "plan/plan_format.h"
@@ -43,8 +46,11 @@ typedef struct verifier {
     extent               *extents;  /* by tensor */
     uint32_t             *storage;  /* by tensor: number of its storage */
     bool                 *written;  /* by storage */
+    int64_t              *outer;    /* by storage, of what it holds now: see fl_op_keeps_items */
+    const char           *mixes;    /* the first name where items of a batch meet */
     bool                 *produced; /* by tensor */
     fl_tensor_desc      **in;       /* room for the widest step */
+    int64_t              *in_outer; /* likewise */
 } verifier;
 
 /* ---- engine and tensors */
@@ -189,6 +195,18 @@ done:
 
 /* ---- bindings */
 
+/* Items of a batch must be ranges of the caller's buffer, one behind the other, to be run in pieces. */
+static void check_ranges(verifier *v, const fl_plan_binding *b)
+{
+    const fl_tensor_desc *t = &v->e->tensors[b->tensor].desc;
+    bool ranges = v->outer[v->storage[b->tensor]] <= 1;
+
+    for (int i = 1; i < t->rank; i++)
+        ranges = ranges && !fl_dim_is_dynamic(t->dim[i]);
+    if (!ranges && !v->mixes)
+        v->mixes = b->name;
+}
+
 static floe_status check_binding(verifier *v, uint32_t index, fl_names *names, floe_error *err)
 {
     floe_status st = FLOE_OK;
@@ -210,6 +228,9 @@ static floe_status check_binding(verifier *v, uint32_t index, fl_names *names, f
     if (t->desc.layout != FL_LAYOUT_PLAIN)
         FL_FAIL(err, FLOE_ERR_FORMAT, "its tensor is blocked; callers' buffers are dense");
     v->written[v->storage[b->tensor]] = b->is_input;
+    v->outer[v->storage[b->tensor]] = t->desc.rank > 0 && fl_dim_is_dynamic(t->desc.dim[0]);
+    if (b->is_input)
+        check_ranges(v, b);
 done:
     return st;
 }
@@ -373,6 +394,22 @@ done:
     return st;
 }
 
+/* Follows the items of a batch through a step whose shapes are right. */
+static void follow_items(verifier *v, const fl_plan_step *s)
+{
+    fl_tensor_desc *out[FL_MAX_OUTPUTS];
+    fl_op_desc d;
+    int64_t outer = 0;
+
+    fl_plan_step_desc(v->e, s, v->in, out, &d);
+    for (uint32_t i = 0; i < s->n_in; i++)
+        v->in_outer[i] = s->in[i] == FL_PLAN_NONE ? 0 : v->outer[v->storage[s->in[i]]];
+    if (!v->mixes && !fl_op_keeps_items(&d, v->in_outer, &outer))
+        v->mixes = s->name;
+    for (uint32_t i = 0; i < s->n_out; i++)
+        v->outer[v->storage[s->out[i]]] = i == 0 ? outer : 0;
+}
+
 static floe_status check_step(verifier *v, const fl_plan_step *s, floe_error *err)
 {
     floe_status st = FLOE_OK;
@@ -385,6 +422,7 @@ static floe_status check_step(verifier *v, const fl_plan_step *s, floe_error *er
         FL_TRY(check_write(v, s, i, err));
     for (uint32_t i = 0; i < s->n_out; i++)
         v->written[v->storage[s->out[i]]] = true;
+    follow_items(v, s);
 done:
     return st;
 }
@@ -407,7 +445,7 @@ done:
 
 /* ---- sums */
 
-static floe_status check_sums(const verifier *v, floe_error *err)
+static floe_status check_sums(verifier *v, floe_error *err)
 {
     floe_status st = FLOE_OK;
     const fl_plan_engine *e = v->e;
@@ -429,6 +467,8 @@ static floe_status check_sums(const verifier *v, floe_error *err)
     for (uint32_t i = 0; i < e->n_bindings; i++)
         if (!v->written[v->storage[e->bindings[i].tensor]])
             FL_FAIL(err, FLOE_ERR_FORMAT, "output '%s' is not written by any step", e->bindings[i].name);
+    for (uint32_t i = 0; i < e->n_bindings; i++)
+        check_ranges(v, &e->bindings[i]);
 done:
     return st;
 }
@@ -448,9 +488,11 @@ static floe_status make_room(verifier *v, floe_error *err)
     v->storage = fl_arena_calloc(&v->scratch, n, sizeof *v->storage);
     v->written = fl_arena_calloc(&v->scratch, n, sizeof *v->written);
     v->produced = fl_arena_calloc(&v->scratch, n, sizeof *v->produced);
+    v->outer = fl_arena_calloc(&v->scratch, n, sizeof *v->outer);
     v->in = fl_arena_calloc(&v->scratch, most + 1, sizeof *v->in);
-    FL_NEED(v->extents && v->storage && v->written && v->produced && v->in, n * sizeof *v->extents, "verifying a plan",
-            err);
+    v->in_outer = fl_arena_calloc(&v->scratch, most + 1, sizeof *v->in_outer);
+    FL_NEED(v->extents && v->storage && v->written && v->produced && v->outer && v->in && v->in_outer,
+            n * sizeof *v->extents, "verifying a plan", err);
 done:
     return st;
 }
@@ -468,6 +510,7 @@ static floe_status verify_engine(const fl_plan *plan, uint32_t index, floe_error
     FL_TRY(check_bindings(&v, err));
     FL_TRY(check_steps(&v, err));
     FL_TRY(check_sums(&v, err));
+    plan->engines[index].mixes = v.mixes;
 done:
     fl_arena_free(&v.scratch);
     if (st != FLOE_OK)

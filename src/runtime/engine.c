@@ -33,7 +33,8 @@ static floe_status find_backend(const fl_plan *plan, const char *device, const f
         *out = fl_backend_find(name);
         *spec = device;
         if (!*out)
-            return fl_fail(err, FLOE_ERR_ARGUMENT, "device '%s': this build of floe has no such backend", device);
+            return fl_fail(err, FLOE_ERR_ARGUMENT, "device '%s': this build of floe has no such backend; it has %s", device,
+                           fl_backend_names());
         return FLOE_OK;
     }
     for (uint32_t i = 0; i < plan->n_engines; i++) {
@@ -46,13 +47,19 @@ static floe_status find_backend(const fl_plan *plan, const char *device, const f
                    plan->n_engines ? plan->engines[0].backend : "nothing");
 }
 
-/* The first engine of the device's backend that was built for a target it accepts; else the first refusal. */
+/* Of the device's backend the engine that was built for its very target, else the first of those built for a target it
+ * accepts; else the first refusal. */
 static floe_status choose_engine(fl_engine *engine, floe_error *err)
 {
     const fl_plan *plan = engine->plan;
     floe_status first = FLOE_OK;
+    fl_device_info info;
 
-    for (uint32_t i = 0; i < plan->n_engines; i++) {
+    engine->backend->describe(engine->device, &info);
+    for (uint32_t i = 0; i < plan->n_engines && !engine->e; i++)
+        if (!strcmp(plan->engines[i].backend, engine->backend->name) && !strcmp(plan->engines[i].target, info.target))
+            engine->e = &plan->engines[i];
+    for (uint32_t i = 0; i < plan->n_engines && !engine->e; i++) {
         const fl_plan_engine *e = &plan->engines[i];
         if (strcmp(e->backend, engine->backend->name) != 0)
             continue;
@@ -68,7 +75,7 @@ static floe_status choose_engine(fl_engine *engine, floe_error *err)
                 *err = refusal;
         }
     }
-    if (first != FLOE_OK)
+    if (engine->e || first != FLOE_OK)
         return first;
     return fl_fail(err, FLOE_ERR_TARGET, "the plan holds no engine for %s; its first is for %s (%s)",
                    engine->backend->name, plan->engines[0].backend, plan->engines[0].target);

@@ -211,22 +211,16 @@ done:
     return st;
 }
 
-/* An output that is dead was asked for: nothing at inference computes it. If nobody asked, it is none. */
+/* Nothing at inference computes an output that is dead. */
 static floe_status check_outputs(const folding *w, floe_error *err)
 {
-    fl_tf_freezer *f = w->f;
-    size_t kept = 0;
+    const fl_tf_freezer *f = w->f;
 
-    for (size_t i = 0; i < f->n_output; i++) {
-        const bool alive = input_alive(w, f->output[i].tensor);
-        if (alive)
-            f->output[kept++] = f->output[i];
-        else if (!f->all_sinks || (kept == 0 && i + 1 == f->n_output))
+    for (size_t i = 0; i < f->n_output; i++)
+        if (!input_alive(w, f->output[i].tensor))
             return fl_fail(err, FLOE_ERR_UNSUPPORTED,
                            "%s: output '%s' is in a branch that inference does not take (or depends on itself)",
                            f->graph->path, f->output[i].name);
-    }
-    f->n_output = kept;
     return FLOE_OK;
 }
 

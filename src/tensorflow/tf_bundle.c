@@ -29,15 +29,9 @@ floe_status fl_tf_bundle_add(fl_tf_bundle *bundle, fl_tf_var **out, fl_bytes nam
         *out = &bundle->var[known];
         goto done;
     }
-    if (bundle->n_var == bundle->cap_var) {
-        const size_t capacity = bundle->cap_var ? bundle->cap_var * 2 : 64;
-        fl_tf_var *var = fl_arena_calloc(&bundle->arena, capacity, sizeof *var);
-        FL_NEED(var, capacity * sizeof *var, "variables", err);
-        if (bundle->n_var > 0)
-            memcpy(var, bundle->var, bundle->n_var * sizeof *var);
-        bundle->var = var;
-        bundle->cap_var = capacity;
-    }
+    fl_tf_var *vars = fl_arena_grow(&bundle->arena, bundle->var, bundle->n_var, &bundle->cap_var, sizeof *vars);
+    FL_NEED(vars, sizeof *vars, "variables", err);
+    bundle->var = vars;
     fl_tf_var *var = &bundle->var[bundle->n_var];
     var->name = fl_arena_strndup(&bundle->arena, (const char *)name.data, name.size);
     FL_NEED(var->name, name.size, "a name", err);

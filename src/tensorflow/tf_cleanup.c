@@ -287,6 +287,9 @@ floe_status fl_tf_check_frozen(fl_tf_freezer *f, floe_error *err)
                 FL_FAIL(err, FLOE_ERR_FORMAT, "%s: node '%s': input '%s' names no tensor", f->graph->path, n->name,
                         n->input[k]);
         }
+        fl_tf_shape shape;
+        if (strncmp(n->op, "Placeholder", 11) == 0) /* what is written must be readable */
+            FL_TRY(fl_tf_attr_shape(f->graph, n, "shape", &shape, err));
         const char *op = left_over(f, n);
         if (op && count++ < NAMED_MAX)
             fl_put_format(&names, "%s%s (%s)", count > 1 ? ", " : " ", n->name, op);

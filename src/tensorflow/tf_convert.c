@@ -146,15 +146,9 @@ static floe_status push(fl_tfc *c, const fl_tf_node *n, floe_error *err)
 {
     floe_status st = FLOE_OK;
 
-    if (c->n_stack == c->cap_stack) {
-        const size_t wanted = c->cap_stack ? c->cap_stack * 2 : 256;
-        uint32_t *grown = fl_arena_calloc(&c->scratch, wanted, sizeof *grown);
-        FL_NEED(grown, wanted * sizeof *grown, "the conversion", err);
-        if (c->n_stack > 0)
-            memcpy(grown, c->stack, c->n_stack * sizeof *grown);
-        c->stack = grown;
-        c->cap_stack = wanted;
-    }
+    uint32_t *stack = fl_arena_grow(&c->scratch, c->stack, c->n_stack, &c->cap_stack, sizeof *stack);
+    FL_NEED(stack, sizeof *stack, "the conversion", err);
+    c->stack = stack;
     c->stack[c->n_stack++] = fl_tfc_index(c, n);
 done:
     return st;

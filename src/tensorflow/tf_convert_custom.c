@@ -85,6 +85,7 @@ static floe_status add_string_const(fl_tfc *c, const fl_tf_node *n, const fl_tf_
     floe_status st = FLOE_OK;
     fl_uff_node *u;
 
+    fl_tfc_log(c, "Warning: Leaving out the strings of %s: UFF has no place for them.", n->name);
     FL_TRY(fl_tfc_mark_custom(c, err));
     FL_TRY(fl_tfc_add(c, &u, n, "_Const", err));
     u->tf_dtype = value->dtype;

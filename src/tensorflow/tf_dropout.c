@@ -9,6 +9,10 @@
  * with U uniform in [0, 1): RandomUniform or its stateless kin, perhaps scaled by (max - min) and shifted by min. A
  * scale may be a division, by k or by 1 - r. A pattern is taken only if mask and scale belong together: their numbers
  * agree, or they are made from the same tensor. Random noise that is not dropout stays.
+ *
+ * The optimizer has the same rule for networks (opt_dropout.c), since whoever froze a graph may have left dropout in it.
+ * It cannot stand in for this one: a frozen graph is read by others too, UFF has no random numbers, and a keep_prob that
+ * was fed would remain an input of the network, whose bindings no pass may change.
  */
 #include "tf_freezer.h"
 

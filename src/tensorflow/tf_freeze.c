@@ -220,31 +220,6 @@ done:
     return st;
 }
 
-/* Without a checkpoint nothing is demanded of what is left: a frozen graph may hold loops, and whoever reads it next
- * says what it cannot run. Functions stay while something calls them. */
-floe_status fl_tf_simplify(fl_tf_graph *graph, const char *const *outputs, size_t n_outputs, floe_error *err)
-{
-    floe_status st = FLOE_OK;
-    const fl_tf_freeze_options options = {.outputs = outputs, .n_outputs = n_outputs};
-    fl_tf_freezer f = {.env = graph->env, .options = &options, .all_sinks = n_outputs == 0};
-    bool calls = false;
-
-    fl_arena_init(&f.arena, graph->env);
-    fl_names_init(&f.key_of, &f.arena);
-    f.model.graph = graph; /* and not freed with the freezer, which does not own it here */
-    f.model.restore_op = "";
-    FL_TRY(begin(&f, err));
-    FL_TRY(to_inference(&f, err));
-    FL_TRY(fl_tf_name_outputs(&f, err));
-    for (size_t i = 0; i < graph->n_node && !calls; i++)
-        calls = !graph->node[i].removed && fl_tf_is_call(&f, &graph->node[i]);
-    if (!calls)
-        graph->library = (fl_bytes){NULL, 0};
-done:
-    fl_arena_free(&f.arena);
-    return st;
-}
-
 floe_status fl_tf_freeze(fl_tf_graph **out, const floe_env *env, const fl_tf_freeze_options *options, floe_error *err)
 {
     floe_status st = FLOE_OK;

@@ -20,9 +20,4 @@ typedef struct fl_tf_freeze_options {
  * come out of a function; inputs that TensorFlow 2 calls "<signature>_<key>" are called by their key. */
 floe_status fl_tf_freeze(fl_tf_graph **out, const floe_env *env, const fl_tf_freeze_options *options, floe_error *err);
 
-/* What freezing does beside variables, for a graph that somebody else has frozen: training flags are set for inference,
- * branches folded, calls inlined, pipelines and defaults settled, dropouts and checks taken out, control edges and
- * whatever the outputs do not need removed. No outputs: the nodes that nothing reads. Changes the graph in place. */
-floe_status fl_tf_simplify(fl_tf_graph *graph, const char *const *outputs, size_t n_outputs, floe_error *err);
-
 #endif

@@ -63,12 +63,12 @@ typedef struct fl_tf_freezer {
     fl_tf_model                 model;
     fl_tf_graph                *graph; /* the model's */
     bool                        saved_model;
-    bool                        all_sinks; /* no outputs named: all nodes that nothing reads */
     fl_tf_bundle               *bundle; /* NULL: the model has no variables */
     fl_tf_info                 *info;
     size_t                      cap_info;
     fl_tf_call                 *call;
-    uint32_t                    n_call, cap_call;
+    uint32_t                    n_call;
+    size_t                      cap_call;
     size_t                      nodes_max; /* inlining must not blow up */
     fl_tf_library              *library;
     fl_tf_objects              *objects;

@@ -17,7 +17,6 @@ enum { GRAPH_NODE = 1, GRAPH_LIBRARY = 2, GRAPH_VERSIONS = 4 };
 enum { NODE_NAME = 1, NODE_OP = 2, NODE_INPUT = 3, NODE_DEVICE = 4, NODE_ATTR = 5 };
 enum { ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 
-#define FIRST_CAPACITY 16
 
 /* ---- reading one node */
 
@@ -384,15 +383,9 @@ floe_status fl_tf_graph_add(fl_tf_graph *graph, fl_tf_node **out, const char *na
 {
     floe_status st = FLOE_OK;
 
-    if (graph->n_node == graph->cap_node) {
-        const size_t capacity = graph->cap_node ? graph->cap_node * 2 : FIRST_CAPACITY;
-        fl_tf_node *node = fl_arena_calloc(&graph->arena, capacity, sizeof *node);
-        FL_NEED(node, capacity * sizeof *node, "nodes", err);
-        if (graph->n_node > 0)
-            memcpy(node, graph->node, graph->n_node * sizeof *node);
-        graph->node = node;
-        graph->cap_node = capacity;
-    }
+    fl_tf_node *nodes = fl_arena_grow(&graph->arena, graph->node, graph->n_node, &graph->cap_node, sizeof *nodes);
+    FL_NEED(nodes, sizeof *nodes, "nodes", err);
+    graph->node = nodes;
     const char *own_name = fl_arena_strdup(&graph->arena, name);
     const char *own_op = fl_arena_strdup(&graph->arena, op);
     FL_NEED(own_name && own_op ? own_name : NULL, strlen(name) + strlen(op), "a node", err);

@@ -483,16 +483,10 @@ static floe_status push_call(fl_tf_freezer *f, uint32_t parent, const fl_tf_func
     for (uint32_t at = parent; at != 0; at = f->call[at].parent)
         if (f->call[at].function == function)
             FL_FAIL(err, FLOE_ERR_UNSUPPORTED, "%s: function '%s' calls itself", f->graph->path, fn->name);
-    if (f->n_call == f->cap_call) {
-        const uint32_t capacity = f->cap_call ? f->cap_call * 2 : 64;
-        fl_tf_call *grown = fl_arena_calloc(&f->arena, capacity, sizeof *grown);
-        FL_NEED(grown, capacity * sizeof *grown, "calls", err);
-        if (f->n_call > 0)
-            memcpy(grown, f->call, f->n_call * sizeof *grown);
-        f->call = grown;
-        f->cap_call = capacity;
-        f->n_call += f->n_call == 0; /* 0 means no call */
-    }
+    fl_tf_call *calls = fl_arena_grow(&f->arena, f->call, f->n_call, &f->cap_call, sizeof *calls);
+    FL_NEED(calls, sizeof *calls, "calls", err);
+    f->call = calls;
+    f->n_call += f->n_call == 0; /* 0 means no call */
     *out = f->n_call++;
     f->call[*out] = (fl_tf_call){function, parent};
 done:

@@ -55,46 +55,14 @@ static floe_status outputs_of_signature(fl_tf_freezer *f, floe_error *err)
     return FLOE_OK;
 }
 
-static bool is_op_of(const fl_tf_node *n, const char *const *ops)
-{
-    for (; *ops; ops++)
-        if (strcmp(n->op, *ops) == 0)
-            return true;
-    return false;
-}
-
-/* The nodes that nothing reads. Constants among them are left over, unless there is nothing else. */
-static floe_status outputs_of_sinks(fl_tf_freezer *f, floe_error *err)
-{
-    static const char *const never[] = {"NoOp", "Assert", "Placeholder", "PlaceholderV2", NULL};
-    static const char *const last_resort[] = {"Const", NULL};
-    floe_status st = FLOE_OK;
-    fl_tf_edges edges = {NULL, NULL};
-
-    FL_TRY(fl_tf_edges_build(&edges, f->graph, err));
-    for (int pass = 0; pass < 2 && f->n_output == 0; pass++)
-        for (size_t i = 0; i < f->graph->n_node; i++) {
-            const fl_tf_node *n = &f->graph->node[i];
-            if (n->removed || edges.first[i] < edges.first[i + 1] || is_op_of(n, never) ||
-                is_op_of(n, last_resort) != (pass == 1))
-                continue;
-            f->output[f->n_output++] = (fl_tf_output){n->name, n->name, fl_tf_call_dtype(f, n, 0)};
-        }
-done:
-    fl_tf_edges_free(&edges, f->graph);
-    return st;
-}
-
 floe_status fl_tf_choose_outputs(fl_tf_freezer *f, floe_error *err)
 {
     floe_status st = FLOE_OK;
-    const size_t n = f->all_sinks ? f->graph->n_node : f->options->n_outputs + f->model.signature.n_output;
+    const size_t n = f->options->n_outputs + f->model.signature.n_output;
 
     f->output = fl_arena_calloc(&f->arena, n, sizeof *f->output);
     FL_NEED(f->output, n * sizeof *f->output, "outputs", err);
-    if (f->all_sinks)
-        FL_TRY(outputs_of_sinks(f, err));
-    else if (f->options->n_outputs > 0)
+    if (f->options->n_outputs > 0)
         FL_TRY(outputs_of_options(f, err));
     else if (f->model.signature.key)
         FL_TRY(outputs_of_signature(f, err));

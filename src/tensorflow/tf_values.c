@@ -5,7 +5,7 @@
  *     3  the partition that the variables' collection describes             (route B)
  *     4  a key equal to the node's name; "w/part_1": the second slice of w  (route B)
  *     5  the key of the object with that full name, if only one has it      (route C)
- *     6  the initializer, where it is a constant
+ *     6  the initializer, where it is a constant: a variable that was added after training, or is never trained
  *
  * 3 to 5 go by names, and a TensorFlow 2 SavedModel must not be read by names: two variables may have the same one.
  * There 1 and 2 are complete. On request the moving average of a variable is taken in its place, where the checkpoint
@@ -29,15 +29,9 @@ floe_status fl_tf_key_add(fl_tf_freezer *f, fl_tf_key key, floe_error *err)
 
     if (fl_names_find(&f->key_of, key.variable) != FL_NAMES_NONE)
         goto done;
-    if (f->n_key == f->cap_key) {
-        const size_t capacity = f->cap_key ? f->cap_key * 2 : 64;
-        fl_tf_key *grown = fl_arena_calloc(&f->arena, capacity, sizeof *grown);
-        FL_NEED(grown, capacity * sizeof *grown, "keys", err);
-        if (f->n_key > 0)
-            memcpy(grown, f->key, f->n_key * sizeof *grown);
-        f->key = grown;
-        f->cap_key = capacity;
-    }
+    fl_tf_key *keys = fl_arena_grow(&f->arena, f->key, f->n_key, &f->cap_key, sizeof *keys);
+    FL_NEED(keys, sizeof *keys, "keys", err);
+    f->key = keys;
     FL_TRY(fl_names_add(&f->key_of, key.variable, (uint32_t)f->n_key, err));
     f->key[f->n_key++] = key;
 done:
@@ -298,7 +292,8 @@ static floe_status no_value(const fl_tf_freezer *f, const fl_tf_node *n, floe_er
     const char *near = f->bundle ? fl_tf_bundle_nearest(f->bundle, key) : NULL;
 
     if (!f->bundle)
-        return fl_fail(err, FLOE_ERR_NOT_FOUND, "%s: variable '%s' has no value: there is no checkpoint beside it",
+        return fl_fail(err, FLOE_ERR_NOT_FOUND,
+                       "%s: variable '%s' has no value: there is no variables/variables.index beside it",
                        f->graph->path, n->name);
     return fl_fail(err, FLOE_ERR_NOT_FOUND,
                    "%s: variable '%s' has no value: the checkpoint %s has no '%s'%s%s%s, and its initial value is no "
@@ -365,8 +360,10 @@ floe_status fl_tf_variable_value(fl_tf_freezer *f, const fl_tf_node *n, fl_arena
     FL_TRY(find_key(f, n, &key, err));
     if (key.key)
         FL_TRY(read_key(f, &key, arena, out, err));
-    else
+    else if (f->bundle)
         FL_TRY(initial_value(f, n, arena, out, &known, err));
+    else
+        known = false; /* the whole checkpoint is gone: nobody wants an untrained model */
     if (!known) {
         st = no_value(f, n, err);
         goto done;

@@ -48,22 +48,7 @@ void fl_uff_free(fl_uff_graph *graph)
     fl_free(env, graph);
 }
 
-/* ---- arrays and texts in the arena */
-
-/* The array with room for one more element of `size` bytes; NULL when out of memory. */
-static void *room_for_one(fl_arena *arena, void *array, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return array;
-    const size_t wanted = *capacity ? *capacity * 2 : 4;
-    void *grown = fl_arena_calloc(arena, wanted, size);
-    if (!grown)
-        return NULL;
-    if (count > 0)
-        memcpy(grown, array, count * size);
-    *capacity = wanted;
-    return grown;
-}
+/* ---- texts in the arena */
 
 static bool is_python_bytes(const char *text, size_t size)
 {
@@ -91,7 +76,7 @@ char *fl_uff_copy_text(fl_arena *arena, const void *bytes, size_t size)
 
 fl_uff_node *fl_uff_new_node(fl_uff_graph *g, floe_error *err)
 {
-    fl_uff_node *grown = room_for_one(&g->arena, g->node, g->n_node, &g->cap_node, sizeof *g->node);
+    fl_uff_node *grown = fl_arena_grow(&g->arena, g->node, g->n_node, &g->cap_node, sizeof *g->node);
     if (!grown || g->n_node >= FL_NAMES_NONE) {
         fl_fail_memory(err, g->cap_node * sizeof *g->node, "UFF nodes");
         return NULL;
@@ -165,7 +150,7 @@ floe_status fl_uff_put_field(fl_arena *arena, fl_uff_field **field, size_t *coun
             return FLOE_OK;
         }
     }
-    fl_uff_field *grown = room_for_one(arena, *field, *count, capacity, sizeof **field);
+    fl_uff_field *grown = fl_arena_grow(arena, *field, *count, capacity, sizeof **field);
     FL_NEED(grown, *capacity * sizeof **field, "fields", err);
     *field = grown;
     grown[(*count)++] = (fl_uff_field){key, *value};
@@ -182,7 +167,7 @@ floe_status fl_uff_put_data(fl_uff_graph *g, const char *key, const fl_uff_data 
         g->data[at].value = *value;
         goto done;
     }
-    fl_uff_field *grown = room_for_one(&g->arena, g->data, g->n_data, &g->cap_data, sizeof *g->data);
+    fl_uff_field *grown = fl_arena_grow(&g->arena, g->data, g->n_data, &g->cap_data, sizeof *g->data);
     FL_NEED(grown, g->cap_data * sizeof *g->data, "referenced data", err);
     g->data = grown;
     FL_TRY(fl_names_add(&g->by_key, key, (uint32_t)g->n_data, err));
@@ -233,7 +218,7 @@ floe_status fl_uff_add_descriptor(fl_uff_graph *g, const char *id, int64_t versi
         if (strcmp(g->descriptor[i].id, id) == 0)
             goto done;
     fl_uff_descriptor *grown =
-        room_for_one(&g->arena, g->descriptor, g->n_descriptor, &g->cap_descriptor, sizeof *g->descriptor);
+        fl_arena_grow(&g->arena, g->descriptor, g->n_descriptor, &g->cap_descriptor, sizeof *g->descriptor);
     const char *copy = fl_arena_strdup(&g->arena, id);
     FL_NEED(grown && copy ? grown : NULL, sizeof *grown, "a descriptor", err);
     g->descriptor = grown;

@@ -373,36 +373,37 @@ done:
     return st;
 }
 
-static floe_status rule_concat(fl_uff_importer *m, const fl_uff_node *node, fl_uff_value *out, floe_error *err)
+/* Of the first n inputs. */
+static floe_status concat(fl_uff_importer *m, const fl_uff_node *node, size_t n, int64_t said, fl_uff_value *out,
+                          floe_error *err)
 {
     floe_status st = FLOE_OK;
     fl_tensor **in;
     fl_uff_value **values;
     int axis = 0;
-    FL_TRY(all_tensors(m, node, node->n_input, &in, &values, err));
-    FL_TRY(fl_uff_axis(node, fl_uff_int(m->graph, node, "axis", 0), in[0]->desc.rank, &axis, err));
+    FL_TRY(all_tensors(m, node, n, &in, &values, err));
+    FL_TRY(fl_uff_axis(node, said, in[0]->desc.rank, &axis, err));
     const fl_op_params p = {.axis = {.axis = axis}};
-    FL_TRY(fl_uff_layer(m, node, FL_OP_CONCAT, &p, in, (int)node->n_input, &out->tensor[0], err));
-    fl_uff_symbolic_join(m, out, values, node->n_input, false);
+    FL_TRY(fl_uff_layer(m, node, FL_OP_CONCAT, &p, in, (int)n, &out->tensor[0], err));
+    fl_uff_symbolic_join(m, out, values, n, false);
 done:
     return st;
+}
+
+static floe_status rule_concat(fl_uff_importer *m, const fl_uff_node *node, fl_uff_value *out, floe_error *err)
+{
+    return concat(m, node, node->n_input, fl_uff_int(m->graph, node, "axis", 0), out, err);
 }
 
 /* TensorFlow's own form: the axis is the last input. */
 static floe_status rule_concat_v2(fl_uff_importer *m, const fl_uff_node *node, fl_uff_value *out, floe_error *err)
 {
     floe_status st = FLOE_OK;
-    fl_tensor **in;
-    fl_uff_value **values;
     int64_t said;
-    int axis = 0, one;
+    int one;
     const size_t n = node->n_input - 1;
-    FL_TRY(all_tensors(m, node, n, &in, &values, err));
     FL_TRY(fl_uff_integers_of(m, node, n, "the axis", &said, 1, &one, err));
-    FL_TRY(fl_uff_axis(node, said, in[0]->desc.rank, &axis, err));
-    const fl_op_params p = {.axis = {.axis = axis}};
-    FL_TRY(fl_uff_layer(m, node, FL_OP_CONCAT, &p, in, (int)n, &out->tensor[0], err));
-    fl_uff_symbolic_join(m, out, values, n, false);
+    FL_TRY(concat(m, node, n, said, out, err));
 done:
     return st;
 }

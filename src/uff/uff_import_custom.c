@@ -617,6 +617,15 @@ done:
     return st;
 }
 
+/* The converter leaves a constant in this form when its values have no bytes: strings. */
+static floe_status rule_const(fl_uff_importer *m, const fl_uff_node *node, fl_uff_value *out, floe_error *err)
+{
+    (void)m;
+    (void)out;
+    return fl_fail(err, FLOE_ERR_UNSUPPORTED, "a constant of %s: floe calculates with numbers and bools; name outputs that "
+                   "do not need it", node->tf_dtype == FL_UFF_TF_STRING ? "strings" : "unknown type");
+}
+
 const fl_uff_rule fl_uff_custom_rules[] = {
     {"_Conv2D", rule_conv2d, 2, 2},
     {"_DepthwiseConv2dNative", rule_depthwise, 2, 2},
@@ -648,6 +657,7 @@ const fl_uff_rule fl_uff_custom_rules[] = {
     {"_SpaceToDepth", fl_uff_space_to_depth, 1, 1},
     {"_Select", rule_select, 3, 3},
     {"_SelectV2", rule_select, 3, 3},
+    {"_Const", rule_const, 0, 0},
     {"_Rank", rule_rank, 1, 1},
     {"_Size", rule_size, 1, 1},
     {"_Range", rule_range, 3, 3},

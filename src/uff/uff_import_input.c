@@ -183,7 +183,8 @@ floe_status fl_uff_input_node(fl_uff_importer *m, const fl_uff_node *node, fl_uf
     /* An empty shape: the rank is unknown, or TensorRT 3's converter wrote the file. */
     const int rank = n == 0 ? -1 : (int)n;
     if (dtype == FL_DTYPE_NONE)
-        FL_FAIL(err, FLOE_ERR_UNSUPPORTED, "an input of this element type is not supported");
+        FL_FAIL(err, FLOE_ERR_UNSUPPORTED, "an input of %s: floe calculates with numbers and bools",
+                node->tf_dtype == FL_UFF_TF_STRING ? "strings" : "another type");
     if (n > FL_MAX_RANK)
         FL_FAIL(err, FLOE_ERR_LIMIT, "an input of rank %zu; at most %d is possible", n, FL_MAX_RANK);
     if (!given && n == 0 && training_flag(node->id)) {

@@ -17,6 +17,8 @@ typedef struct fl_linear {
 #define FL_LINEAR_MAX 256 /* elements of a tensor that is followed symbolically */
 #define FL_UFF_PORTS  16  /* outputs of one node that can be told apart */
 
+#define FL_UFF_TF_STRING 7 /* a node's tf_dtype when its elements are strings */
+
 typedef struct fl_uff_value {
     fl_tensor *tensor[FL_UFF_PORTS]; /* NULL where the node has no such output */
     bool       symbolic;             /* the elements of output 0 are known: */

@@ -177,7 +177,7 @@ class Flags(CliTest):
                        "2"],
                       ["-ix", "-d3,2,2", "-oy", "-fo.PLAN", "--max_batch_size=2", "--frozen_file=" + pb],
                       ["-i=x", "-d=3,2,2", "-o=y:0", "-f=o.PLAN", "--max_batch_size=2", "--frozen_file=" + pb]):
-            self.ok("deploy", "--no-timing", *flags, cwd=self.dir)
+            self.ok("deploy", "--opt-level=0", *flags, cwd=self.dir)
             with open(self.path("o.PLAN"), "rb") as f:
                 plans.append(f.read())
             os.remove(self.path("o.PLAN"))
@@ -206,7 +206,7 @@ class Walkthrough(CliTest):
                          "--output_node_names=softmax_tensor", "--output_graph=" + cls.frozen),
                     floe("deploy", "--frozen_file=" + cls.frozen, "--input_placeholder=images_placeholder",
                          "--dimensions=3,224,224", "--output_placeholders=softmax_tensor", "--file_path=" + cls.plan,
-                         "--max_batch_size=3", "--max_workspace_size=20", "--no-timing")]
+                         "--max_batch_size=3", "--max_workspace_size=20", "--opt-level=0")]
         cls.pictures = os.path.join(ROOT, "images")
         cls.labels = os.path.join(ROOT, "sample", "labels.txt")
         with open(os.path.join(ROOT, "sample", "expected.txt")) as f:
@@ -289,7 +289,7 @@ class Walkthrough(CliTest):
         plan = self.path("m.PLAN")
         self.ok("deploy", "--frozen_file=" + self.frozen, "-i", "images_placeholder", "-d", "3,244,244", "-o",
                 "softmax_tensor",
-                "-f", plan, "--no-timing")
+                "-f", plan, "--opt-level=0")
         self.fails(1, "infer", "--plan_file=" + plan, "--image_path=" + self.pictures + "/Car.png",
                    "--desired_size=3,224,224",
                    says=["3,224,224", "3,244,244"])
@@ -313,7 +313,7 @@ class Walkthrough(CliTest):
         uff, plan = self.path("m.uff"), self.path("m.PLAN")
         self.ok("convert", self.frozen, "-o", uff, "-O", "softmax_tensor")
         self.ok("build", uff, "--input_placeholder=images_placeholder", "--dimensions=3,224,224", "-o", plan,
-                "--no-timing")
+                "--opt-level=0")
         a, b = (self.ok("infer", "--plan_file=" + p, "--json", self.pictures + "/Car2.png") for p in (plan, self.plan))
         self.assertClose(json.loads(a.out)["outputs"]["softmax_tensor"], json.loads(b.out)["outputs"]["softmax_tensor"])
 
@@ -370,7 +370,7 @@ class Build(CliTest):
     def test_deploys_defaults_are_the_scripts(self):
         pb = self.write("net.pb", graph(placeholder("x", (-1, 3, 224, 224)), op("y", "Identity", ["x"]),
                                         op("z", "Relu", ["x"])))
-        self.ok("deploy", "--frozen_file=" + pb, "--file_path=" + self.path("m.PLAN"), "--no-timing")
+        self.ok("deploy", "--frozen_file=" + pb, "--file_path=" + self.path("m.PLAN"), "--opt-level=0")
         info = json.loads(self.ok("info", "--json", self.path("m.PLAN")).out)
         self.assertEqual([(t["name"], t["shape"]) for t in info["inputs"]], [("x", [-1, 3, 224, 224])])
         self.assertEqual([t["name"] for t in info["outputs"]], ["y", "z"])
@@ -427,7 +427,7 @@ class Build(CliTest):
                     "--skip-pass=identities")
         self.assertNotIn("== after identities", r.out)
         self.assertIn("== after dead-layers", r.out)
-        r = self.ok("build", pb, "-o", self.path("m.PLAN"), "--dump-after=identities", "--opt-level=0")
+        r = self.ok("build", pb, "-o", self.path("m.PLAN"), "--dump-after=identities", "--no-passes")
         self.assertIn("nothing was dumped", r.err)
 
     def test_tactics_isa_and_device(self):
@@ -860,7 +860,7 @@ class InfoAndBench(CliTest):
         pb = self.write("net.pb", graph(placeholder("x", (-1, 64)), op("y", "Softmax", ["x"])))
         self.ok("build", pb, "-q", "--max_batch_size=4")
         for path, flags in ((self.path("net.PLAN"), ["--batch=4"]), (self.path("net.PLAN"), []),
-                            (pb, ["--batch", "3", "--no-timing"])):
+                            (pb, ["--batch", "3", "--opt-level=0"])):
             r = self.ok("bench", path, "--duration=.05", "--threads=1", "--json", *flags)
             b = json.loads(r.out)
             self.assertEqual(r.err, "")
@@ -986,6 +986,22 @@ class Failures(CliTest):
         with open(self.path("m.PLAN"), "rb") as f:
             self.assertEqual(f.read(), b"the old one")
         self.assertEqual(self.names(), ["m.PLAN", "net.pb"])
+
+    def test_strings_are_refused_by_name(self):
+        value = block(8, number(1, 7) + block(2, shape_proto((2,))) + block(8, "cat") + block(8, "dog"))
+        labels = node("labels", "Const", (), attr("dtype", number(6, 7)), attr("value", value))
+        pb = self.write("net.pb", graph(placeholder("x", (-1, 4)), op("y", "Relu", ["x"]), labels,
+                                        op("names", "Identity", ["labels"], 7)))
+        r = self.ok("convert", pb, "-o", self.path("net.uff"))
+        self.assertIn("floe: note: Warning: Leaving out the strings of labels: UFF has no place for them.", r.err)
+        for model in (pb, self.path("net.uff")):
+            for command in (["build", model, "-o", self.path("m.PLAN")], ["bench", model, "--duration=0"]):
+                r = self.fails(1, *command, says="node 'labels': a constant of strings: floe calculates with numbers "
+                                                 "and bools; name outputs that do not need it")
+                self.assertTrue(r.err.startswith("floe: error: " + model), r)
+        self.ok("build", pb, "-O", "y", "-o", self.path("m.PLAN"))
+        pb = self.write("strings.pb", graph(placeholder("x", (-1, 4), 7), op("y", "Identity", ["x"], 7)))
+        self.fails(1, "build", pb, "-o", self.path("s.PLAN"), says=["strings.pb: node 'x': an input of strings"])
 
     def test_pictures_that_are_not_there(self):
         pb = self.identity()

@@ -18,7 +18,7 @@ expect() { # name, pattern, command...
 car=$(awk '$1 == "Car.png" {printf "%.4f", $3}' sample/expected.txt)
 expect freeze . "$build/floe" freeze --checkpoint_folder=sample/checkpoint --output_node_names=softmax_tensor --output_graph="$dir/frozen.pb"
 expect deploy "" "$build/floe" deploy --frozen_file="$dir/frozen.pb" --input_placeholder=images_placeholder --dimensions=3,224,224 \
-    --output_placeholders=softmax_tensor --file_path="$dir/model.PLAN" --no-timing
+    --output_placeholders=softmax_tensor --file_path="$dir/model.PLAN" --opt-level=0
 expect lenet "^9: " "$build/examples/lenet"
 expect walkthrough "class 1: ${car%?}" "$build/examples/walkthrough" sample/checkpoint softmax_tensor images_placeholder 3 224 224 images/Car.png
 expect classify "class 1, probability ${car%?}" "$build/examples/classify" "$dir/model.PLAN" images/Car.png

@@ -93,6 +93,28 @@ bool golden_equal(const void *found, floe_dtype dtype, const floe_dims *dims, in
     return false;
 }
 
+static bool load_op_array(npy_array *a, const char *op, const char *kase, const char *what, int index)
+{
+    char rest[256], path[1024];
+    snprintf(rest, sizeof rest, "tests/golden/op/%s/%s.%s%d.npy", op, kase, what, index);
+    return npy_load(a, golden_path(path, sizeof path, rest), NULL, 0);
+}
+
+bool golden_load_op(golden_case *c, const char *op, int k, char *graph, size_t graph_size, char kase[16])
+{
+    char rest[256];
+    memset(c, 0, sizeof *c);
+    snprintf(kase, 16, "c%02d", k);
+    snprintf(rest, sizeof rest, "tests/golden/op/%s.pb", op);
+    c->graph = golden_path(graph, graph_size, rest);
+    c->tolerance = 1e-5;
+    for (int i = 0; i < GOLDEN_MAX && load_op_array(&c->in[i], op, kase, "in", i); i++)
+        snprintf(c->in_name[c->n_in++], sizeof c->in_name[0], "%s/in%d", kase, i);
+    for (int i = 0; i < GOLDEN_MAX && load_op_array(&c->out[i], op, kase, "out", i); i++)
+        snprintf(c->out_name[c->n_out++], sizeof c->out_name[0], "%s/out%d", kase, i);
+    return c->n_out > 0;
+}
+
 void golden_free(golden_case *c)
 {
     for (int i = 0; i < c->n_in; i++)
@@ -171,39 +193,66 @@ static void list_tactics(const floe_engine *engine, char *out, size_t size)
         at += (size_t)snprintf(out + at, size - at, "%s ", floe_engine_step_tactic(engine, i));
 }
 
+/* The buffers of one run: the case's inputs, and own ones for the rest. */
+typedef struct run {
+    floe_engine  *engine;
+    floe_context *context;
+    void         *bindings[4 * GOLDEN_MAX], *own[4 * GOLDEN_MAX];
+} run;
+
+static void run_free(run *r)
+{
+    for (int i = 0; i < 4 * GOLDEN_MAX; i++)
+        free(r->own[i]);
+    floe_context_free(r->context);
+    floe_engine_free(r->engine);
+}
+
+static floe_status execute(run *r, const golden_case *c, const floe_builder *builder, int threads, char *tactics,
+                           size_t tactics_size, floe_error *err)
+{
+    floe_status st = build(c, builder, &r->engine, err);
+    if (st == FLOE_OK)
+        st = floe_context_create(&r->context, r->engine, threads, err);
+    if (st != FLOE_OK)
+        return st;
+    for (int i = 0; i < floe_engine_binding_count(r->engine); i++) {
+        const floe_binding *b = floe_engine_binding(r->engine, i);
+        for (int k = 0; b->is_input && k < c->n_in; k++)
+            if (!strcmp(c->in_name[k], b->name))
+                r->bindings[i] = c->in[k].data;
+        if (!r->bindings[i])
+            r->bindings[i] = r->own[i] = calloc((size_t)floe_dims_count(&b->dims, batch_of(c)) + 1, floe_dtype_bytes(b->dtype));
+    }
+    if (tactics)
+        list_tactics(r->engine, tactics, tactics_size);
+    return floe_context_execute(r->context, batch_of(c), r->bindings, err);
+}
+
 int golden_run(const golden_case *c, const floe_builder *builder, int threads, floe_status *status, char *why, size_t why_size,
                char *tactics, size_t tactics_size)
 {
     floe_error err = {0};
-    floe_engine *engine = NULL;
-    floe_context *context = NULL;
-    void *bindings[4 * GOLDEN_MAX] = {NULL}, *own[4 * GOLDEN_MAX] = {NULL};
-    int result = 2, n = 0;
-    floe_status st = build(c, builder, &engine, &err);
-    if (st == FLOE_OK)
-        st = floe_context_create(&context, engine, threads, &err);
-    if (st == FLOE_OK) {
-        n = floe_engine_binding_count(engine);
-        for (int i = 0; i < n; i++) {
-            const floe_binding *b = floe_engine_binding(engine, i);
-            for (int k = 0; b->is_input && k < c->n_in; k++)
-                if (!strcmp(c->in_name[k], b->name))
-                    bindings[i] = c->in[k].data;
-            if (!bindings[i])
-                bindings[i] = own[i] = calloc((size_t)floe_dims_count(&b->dims, batch_of(c)) + 1, floe_dtype_bytes(b->dtype));
-        }
-        if (tactics)
-            list_tactics(engine, tactics, tactics_size);
-        st = floe_context_execute(context, batch_of(c), bindings, &err);
-    }
-    if (st == FLOE_OK)
-        result = compare(c, engine, bindings, why, why_size);
+    run r = {0};
+    int result = 2;
+    *status = execute(&r, c, builder, threads, tactics, tactics_size, &err);
+    if (*status == FLOE_OK)
+        result = compare(c, r.engine, r.bindings, why, why_size);
     else
         snprintf(why, why_size, "%s", err.message);
-    for (int i = 0; i < n; i++)
-        free(own[i]);
-    floe_context_free(context);
-    floe_engine_free(engine);
-    *status = st;
+    run_free(&r);
     return result;
+}
+
+floe_status golden_answer(golden_case *c, const floe_builder *builder, int threads, floe_error *err)
+{
+    run r = {0};
+    const floe_status st = execute(&r, c, builder, threads, NULL, 0, err);
+    for (int i = 0; st == FLOE_OK && i < c->n_out; i++) {
+        const int at = floe_engine_find_binding(r.engine, c->out_name[i]);
+        if (at >= 0)
+            memcpy(c->out[i].data, r.bindings[at], c->out[i].count * (size_t)c->out[i].item_bytes);
+    }
+    run_free(&r);
+    return st;
 }

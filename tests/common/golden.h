@@ -28,6 +28,13 @@ typedef struct golden_case {
 int golden_run(const golden_case *c, const floe_builder *builder, int threads, floe_status *status, char *why, size_t why_size,
                char *tactics, size_t tactics_size);
 
+/* Case k of operator `op` below tests/golden/op (tools/oracle/README.md); false when there is none. graph keeps the path and
+ * kase gets its name, "c07". */
+bool golden_load_op(golden_case *c, const char *op, int k, char *graph, size_t graph_size, char kase[16]);
+
+/* Runs as golden_run does, and puts what comes out in the place of what is expected. */
+floe_status golden_answer(golden_case *c, const floe_builder *builder, int threads, floe_error *err);
+
 /* True when found equals expected as described; else a sentence. */
 bool golden_equal(const void *found, floe_dtype dtype, const floe_dims *dims, int64_t batch, const npy_array *expected,
                   double tolerance, char *why, size_t why_size);

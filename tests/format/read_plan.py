@@ -17,7 +17,7 @@ FORMATS = ["nhwc", "nchw"]
 RESIZE = "bilinear nearest crop bicubic area bilinear-legacy bilinear-aligned lanczos3".split()
 PLACES = ["arena", "binding", "weights"]
 UNARY = ("none relu relu6 leaky_relu elu selu sigmoid tanh softplus softsign neg abs sqrt rsqrt square exp log floor ceil "
-         "reciprocal sin cos tan sinh cosh asin acos atan asinh acosh atanh").split()
+         "reciprocal sin cos tan sinh cosh asin acos atan asinh acosh atanh silu").split()
 BINARY = ("add sub mul div min max pow squared_difference floor_div floor_mod equal not_equal less less_equal greater "
           "greater_equal").split()
 REDUCE = "sum prod max min mean".split()

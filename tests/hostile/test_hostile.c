@@ -1,6 +1,7 @@
 /* test_hostile.c - every stage on damaged files: cut at every 64th byte, one bit flipped in 2,000 places, empty, of the wrong
- * kind, missing. Each call must end with success or with a status and a sentence; where a checksum covers the bytes it must
- * fail. Crashes, leaks and undefined behaviour are for the sanitizers to see (make asan, make ubsan).
+ * kind, missing. Each call must end with success or with a status and a sentence that begins with the path; where a checksum
+ * covers the bytes it must fail. Crashes, leaks and undefined behaviour are for the sanitizers to see (make asan, make ubsan).
+ * The program's commands on the same damage are test_tools_damage.c's.
  */
 #include "floe.h"
 #include "floe_image.h"
@@ -158,6 +159,8 @@ static void check(const char *what, const char *path, tool run, bool must_fail)
         fail_msg("%s of %s was accepted", what, path);
     if (st != FLOE_OK && (!err.message[0] || strchr(err.message, '\n') || err.status != st))
         fail_msg("%s of %s: status %d with the sentence \"%s\"", what, path, st, err.message);
+    if (st != FLOE_OK && st != FLOE_ERR_MEMORY && strncmp(err.message, work, strlen(work)) != 0)
+        fail_msg("%s of %s: the sentence does not begin with a path: \"%s\"", what, path, err.message);
 }
 
 typedef struct victim {

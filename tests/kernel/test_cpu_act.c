@@ -43,7 +43,7 @@ static void check_row(const row *r, int act, const float *x, size_t n)
     r->fn(act, 0.3f, n, x, y);
     for (size_t i = 0; i < n; i++) {
         const float want = fl_unary_f32(act, 0.3f, x[i]);
-        if (ulps(y[i], want) > MOST_ULP) {
+        if (ulps(y[i], want) > (act == FL_UNARY_SILU ? 4 : MOST_ULP)) { /* silu rounds more often */
             print_error("seed %llu, %s %s(%.9g) is %.9g, wanted %.9g\n", (unsigned long long)kernel_seed, r->name,
                         fl_unary_name(act), (double)x[i], (double)y[i], (double)want);
             fail();
@@ -57,8 +57,9 @@ static void check_row(const row *r, int act, const float *x, size_t n)
 static void for_all(void (*fn)(const row *, int))
 {
     for (size_t i = 0; i < ROWS; i++)
-        for (int act = FL_UNARY_NONE; runs_here(rows[i].isa) && act <= FL_UNARY_SOFTSIGN; act++)
-            fn(&rows[i], act);
+        for (int act = FL_UNARY_NONE; runs_here(rows[i].isa) && act < FL_UNARY_COUNT; act++)
+            if (fl_unary_is_activation(act))
+                fn(&rows[i], act);
 }
 
 static void check_lengths(const row *r, int act)

@@ -28,7 +28,7 @@ static const int bounds[FL_UNARY_COUNT] = {
     [FL_UNARY_SOFTPLUS] = 3, [FL_UNARY_SOFTSIGN] = 1, [FL_UNARY_RSQRT] = 1, [FL_UNARY_EXP] = 1, [FL_UNARY_LOG] = 1,
     [FL_UNARY_SIN] = 1, [FL_UNARY_COS] = 1, [FL_UNARY_TAN] = 1, [FL_UNARY_SINH] = 2, [FL_UNARY_COSH] = 2,
     [FL_UNARY_ASIN] = 1, [FL_UNARY_ACOS] = 1, [FL_UNARY_ATAN] = 1, [FL_UNARY_ASINH] = 2, [FL_UNARY_ACOSH] = 2,
-    [FL_UNARY_ATANH] = 2};
+    [FL_UNARY_ATANH] = 2, [FL_UNARY_SILU] = 4};
 #define POW_BOUND 1
 
 enum { BATCH = 4096 };

@@ -18,33 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOLERANCE 1e-5
-
 static char op_name[64];
 static char only_case[16];
-
-static bool load_array(npy_array *a, const char *op, const char *kase, const char *what, int index)
-{
-    char rest[256], path[1024];
-    snprintf(rest, sizeof rest, "tests/golden/op/%s/%s.%s%d.npy", op, kase, what, index);
-    return npy_load(a, golden_path(path, sizeof path, rest), NULL, 0);
-}
-
-/* Reads case k; false when there is no such case. */
-static bool load_case(golden_case *c, const char *op, int k, char *graph, size_t size)
-{
-    char kase[16], rest[256];
-    memset(c, 0, sizeof *c);
-    snprintf(kase, sizeof kase, "c%02d", k);
-    snprintf(rest, sizeof rest, "tests/golden/op/%s.pb", op);
-    c->graph = golden_path(graph, size, rest);
-    c->tolerance = TOLERANCE;
-    for (int i = 0; i < GOLDEN_MAX && load_array(&c->in[i], op, kase, "in", i); i++)
-        snprintf(c->in_name[c->n_in++], sizeof c->in_name[0], "%s/in%d", kase, i);
-    for (int i = 0; i < GOLDEN_MAX && load_array(&c->out[i], op, kase, "out", i); i++)
-        snprintf(c->out_name[c->n_out++], sizeof c->out_name[0], "%s/out%d", kase, i);
-    return c->n_out > 0;
-}
 
 typedef struct tally {
     int  run, failed;
@@ -123,8 +98,7 @@ static void run_op(void **state)
     assert_int_equal(fl_cpu_backend.open(&device, NULL, "cpu", &options, NULL), FLOE_OK);
     for (int k = 0; k < 1000; k++) {
         golden_case c;
-        snprintf(kase, sizeof kase, "c%02d", k);
-        if (!load_case(&c, op_name, k, graph, sizeof graph))
+        if (!golden_load_op(&c, op_name, k, graph, sizeof graph, kase))
             break;
         cases++;
         if (!*only_case || !strcmp(only_case, kase))

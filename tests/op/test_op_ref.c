@@ -325,6 +325,7 @@ static void unary_edge_cases_are_tensorflows(void **state)
         {FL_UNARY_TANH, 0, {NAN, 1, -1, 0, 0.76159418f, -0.76159418f, 1, -1}},
         {FL_UNARY_SOFTPLUS, 0, {NAN, INFINITY, 0, 0.69314718f, 1.3132617f, 0.31326169f, 100, 2.0611537e-9f}},
         {FL_UNARY_SOFTSIGN, 0, {NAN, NAN, NAN, 0, 0.5f, -0.5f, 0.99009901f, -0.95238096f}},
+        {FL_UNARY_SILU, 0, {NAN, INFINITY, NAN, 0, 0.73105858f, -0.26894142f, 100, -4.1223074e-8f}},
         {FL_UNARY_NEG, 0, {NAN, -INFINITY, INFINITY, 0, -1, 1, -100, 20}},
         {FL_UNARY_ABS, 0, {NAN, INFINITY, INFINITY, 0, 1, 1, 100, 20}},
         {FL_UNARY_SQRT, 0, {NAN, INFINITY, NAN, 0, 1, NAN, 10, NAN}},

@@ -602,62 +602,6 @@ static void functions_that_explode_are_refused(void **state)
     (void)state;
 }
 
-static void frozen_graphs_of_others_are_simplified(void **state)
-{
-    static const char text[] = BRANCHES("is_training") NODE("output", "Relu", IN("merge") T_FLOAT)
-        NODE("loss", "Sum", IN("train"));
-    const char *const output[] = {"output"};
-    floe_error err = {0};
-
-    for (size_t named = 0; named < 2; named++) { /* without names: "loss" is dead, so it is no output */
-        fl_tf_graph *g = NULL;
-        assert_ok(fl_tf_graph_parse(&g, NULL, text, sizeof text - 1, "text", &err), &err);
-        assert_ok(fl_tf_simplify(g, output, named, &err), &err);
-        check_well_formed(g, "text");
-        node_is(g, "output", "Relu", "infer");
-        assert_null(fl_tf_graph_find(g, "loss"));
-        fl_tf_graph_free(g);
-    }
-    (void)state;
-}
-
-static void simplify_one(const char *path, void *arg)
-{
-    fl_tf_graph *g = NULL, *back = NULL;
-    floe_error err = {0};
-    fl_buf b = fl_buf_make(NULL);
-
-    if (!ends_with(path, ".pb") || fl_tf_graph_load(&g, NULL, path, &err) != FLOE_OK)
-        return;
-    const size_t before = live_nodes(g);
-    const floe_status st = fl_tf_simplify(g, NULL, 0, &err);
-    if (st == FLOE_OK) {
-        assert_true(live_nodes(g) <= before + g->library.size);
-        assert_ok(fl_tf_graph_write(&b, g, &err), &err);
-        assert_ok(fl_tf_graph_parse(&back, NULL, b.data, b.size, path, &err), &err);
-        ((size_t *)arg)[0]++;
-    } else if (st != FLOE_ERR_ARGUMENT && st != FLOE_ERR_UNSUPPORTED) { /* constants only; state */
-        fail_msg("%s", err.message);
-    }
-    ((size_t *)arg)[1]++;
-    fl_buf_free(&b);
-    fl_tf_graph_free(g);
-    fl_tf_graph_free(back);
-}
-
-static void every_shared_graph_can_be_simplified(void **state)
-{
-    char models[PATH_MAX];
-    size_t counts[2] = {0, 0};
-
-    if (!fixture_models(models, sizeof models))
-        skip();
-    walk_files(models, simplify_one, counts);
-    print_message("%zu of %zu graphs simplified\n", counts[0], counts[1]);
-    assert_true(counts[0] > 450);
-    (void)state;
-}
-
 /* ---- real models: checkpoints, some with the graph that somebody froze from them */
 
 typedef struct real_case {
@@ -923,8 +867,6 @@ int main(void)
         cmocka_unit_test(checks_prints_and_reference_ops_become_plain),
         cmocka_unit_test(functions_are_inlined_and_recursion_is_refused),
         cmocka_unit_test(functions_that_explode_are_refused),
-        cmocka_unit_test(frozen_graphs_of_others_are_simplified),
-        cmocka_unit_test(every_shared_graph_can_be_simplified),
         cmocka_unit_test(every_shared_saved_model_freezes),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(damaged_models_are_refused_or_frozen_without_harm),

@@ -17,7 +17,7 @@
 
 static fl_device *open_device(const char *isa, int threads)
 {
-    const fl_device_options options = {threads, isa};
+    const fl_device_options options = {.threads = threads, .isa = isa};
     fl_device *device = NULL;
     floe_error err = {0};
 
@@ -66,7 +66,7 @@ static void wrong_options_are_refused_in_a_sentence(void **unused)
     };
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const fl_device_options options = {rows[i].threads, rows[i].isa};
+        const fl_device_options options = {.threads = rows[i].threads, .isa = rows[i].isa};
         fl_device *device = NULL;
         floe_error err = {0};
         assert_int_equal(fl_cpu_backend.open(&device, NULL, rows[i].spec, &options, &err), rows[i].status);
@@ -202,12 +202,12 @@ static void a_program_runs_its_steps_and_can_be_prepared_again(void **unused)
     (void)unused;
     make_fixture(&f);
     const fl_step steps[2] = {f.step, f.step};
-    assert_int_equal(fl_cpu_backend.prepare(&program, f.stream, steps, 2, &err), FLOE_OK);
+    assert_int_equal(fl_cpu_backend.prepare(&program, f.stream, steps, 2, 1, &err), FLOE_OK);
     fl_program *first = program;
     assert_int_equal(fl_cpu_backend.run(program, &err), FLOE_OK);
     assert_int_equal(fl_cpu_backend.wait(f.stream, &err), FLOE_OK);
     check_product(&f);
-    assert_int_equal(fl_cpu_backend.prepare(&program, f.stream, steps, 1, &err), FLOE_OK);
+    assert_int_equal(fl_cpu_backend.prepare(&program, f.stream, steps, 1, 1, &err), FLOE_OK);
     assert_ptr_equal(program, first);
     assert_int_equal(fl_cpu_backend.profile(program, times, &err), FLOE_OK);
     check_product(&f);
@@ -267,7 +267,7 @@ static void a_failing_step_ends_the_run(void **unused)
     make_fixture(&f);
     fl_step steps[2] = {f.step, f.step};
     steps[0].tactic = &failing;
-    assert_int_equal(fl_cpu_backend.prepare(&program, f.stream, steps, 2, &err), FLOE_OK);
+    assert_int_equal(fl_cpu_backend.prepare(&program, f.stream, steps, 2, 1, &err), FLOE_OK);
     memset(f.y_data, 0x11, sizeof f.y_data);
     const float before = f.y_data[0];
     assert_int_equal(fl_cpu_backend.run(program, &err), FLOE_ERR_LIMIT);
@@ -332,7 +332,7 @@ static void limited_free(void *user, void *memory)
 /* Everything a context opens; true when nothing failed. */
 static bool open_all(const floe_env *env)
 {
-    const fl_device_options options = {2, NULL};
+    const fl_device_options options = {.threads = 2};
     fl_device *device = NULL;
     fl_stream *stream = NULL;
     fl_program *program = NULL;
@@ -341,7 +341,7 @@ static bool open_all(const floe_env *env)
 
     const bool opened = fl_cpu_backend.open(&device, env, "cpu", &options, &err) == FLOE_OK &&
                         fl_cpu_backend.stream_open(&stream, device, 2, &err) == FLOE_OK &&
-                        fl_cpu_backend.prepare(&program, stream, NULL, 0, &err) == FLOE_OK &&
+                        fl_cpu_backend.prepare(&program, stream, NULL, 0, 1, &err) == FLOE_OK &&
                         fl_cpu_backend.alloc(device, &memory, 1000, &err) == FLOE_OK;
     assert_true(opened || err.status == FLOE_ERR_MEMORY);
     if (memory)

@@ -77,7 +77,7 @@ static void reshapes_in_a_row(fl_network *n)
 
 static void input_as_output(fl_network *n) { nc_output(n, nc_one(n, FL_OP_IDENTITY, picture(n), NULL), "y"); }
 
-/* ---- clips */
+/* ---- activations */
 
 static void max_zero(fl_network *n) { nc_output(n, nc_binary(n, nc_scalar(n, 0), picture(n), FL_BINARY_MAX), "y"); }
 static void max_one(fl_network *n) { nc_output(n, nc_binary(n, picture(n), nc_scalar(n, 1), FL_BINARY_MAX), "y"); }
@@ -117,6 +117,17 @@ static void slope_second(fl_network *n) { slope(n, 0.2f, false); }
 static void slope_above_one(fl_network *n) { slope(n, 1.5f, false); }
 static void slope_below_zero(fl_network *n) { slope(n, -0.5f, false); }
 
+static void gate(fl_network *n)
+{
+    fl_tensor *x = nc_conv(n, picture(n), FL_OP_CONV2D, FL_NHWC, 2);
+    nc_output(n, nc_binary(n, nc_unary(n, x, FL_UNARY_SIGMOID), x, FL_BINARY_MUL), "y");
+}
+static void gate_of_another(fl_network *n)
+{
+    fl_tensor *x = picture(n);
+    nc_output(n, nc_binary(n, nc_unary(n, nc_unary(n, x, FL_UNARY_NEG), FL_UNARY_SIGMOID), x, FL_BINARY_MUL), "y");
+}
+
 /* ---- fold-pad */
 
 static void pad_and(fl_network *n, fl_op_kind op, fl_format format, float value)
@@ -129,6 +140,49 @@ static void pad_conv_nchw(fl_network *n) { pad_and(n, FL_OP_CONV2D, FL_NCHW, 0);
 static void pad_depthwise(fl_network *n) { pad_and(n, FL_OP_DEPTHWISE_CONV2D, FL_NHWC, 0); }
 static void pad_of_ones(fl_network *n) { pad_and(n, FL_OP_CONV2D, FL_NHWC, 1); }
 static void pad_pool(fl_network *n) { nc_output(n, nc_pool(n, nc_pad(n, picture(n), FL_NHWC, 0), FL_NHWC), "y"); }
+
+/* A 3x3 window of stride 2 over the padded x. */
+static void pad_and_pool(fl_network *n, fl_tensor *x, fl_format format, int func, float value)
+{
+    const fl_op_params p = {.pool = {.func = func, .kernel = {3, 3}, .stride = {2, 2}, .format = format}};
+    nc_output(n, nc_one(n, FL_OP_POOL2D, nc_pad(n, x, format, value), &p), "y");
+}
+static void pad_max(fl_network *n) { pad_and_pool(n, picture(n), FL_NHWC, FL_POOL_MAX, 0); }
+static void pad_max_of_relu(fl_network *n)
+{
+    pad_and_pool(n, nc_unary(n, picture(n), FL_UNARY_RELU), FL_NHWC, FL_POOL_MAX, 0);
+}
+static void pad_max_nchw(fl_network *n)
+{
+    fl_tensor *x = nc_input(n, "x", 4, (int64_t[]){-1, 3, 5, 6});
+    pad_and_pool(n, nc_unary(n, x, FL_UNARY_ABS), FL_NCHW, FL_POOL_MAX, 0);
+}
+static void pad_max_of_parts(fl_network *n)
+{
+    fl_tensor *a = nc_unary(n, picture(n), FL_UNARY_RELU6);
+    fl_tensor *b = nc_one(n, FL_OP_SOFTMAX, a, &(fl_op_params){.axis = {.axis = 3}});
+    a = nc_layer(n, FL_OP_CONCAT, &(fl_op_params){.axis = {.axis = 3}}, 2, (fl_tensor *[]){a, b});
+    pad_and_pool(n, a, FL_NHWC, FL_POOL_MAX, 0);
+}
+static void pad_max_of_a_negative_part(fl_network *n)
+{
+    fl_tensor *a = nc_unary(n, picture(n), FL_UNARY_RELU), *b = nc_unary(n, a, FL_UNARY_NEG);
+    a = nc_layer(n, FL_OP_CONCAT, &(fl_op_params){.axis = {.axis = 3}}, 2, (fl_tensor *[]){a, b});
+    pad_and_pool(n, a, FL_NHWC, FL_POOL_MAX, 0);
+}
+static void pad_average(fl_network *n)
+{
+    pad_and_pool(n, nc_unary(n, picture(n), FL_UNARY_RELU), FL_NHWC, FL_POOL_AVG, 0);
+}
+static void pad_max_of_ones(fl_network *n)
+{
+    pad_and_pool(n, nc_unary(n, picture(n), FL_UNARY_RELU), FL_NHWC, FL_POOL_MAX, 1);
+}
+/* Of 2 behind a window of 2, which may see nothing else. */
+static void pad_wide(fl_network *n)
+{
+    nc_output(n, nc_pool(n, nc_pad(n, nc_unary(n, picture(n), FL_UNARY_RELU), FL_NHWC, 0), FL_NHWC), "y");
+}
 
 static void pad_of_channels(fl_network *n)
 {
@@ -282,7 +336,9 @@ static void activations(fl_network *n)
 {
     char name[16];
     fl_tensor *x = picture(n);
-    for (int f = FL_UNARY_RELU; f <= FL_UNARY_SOFTSIGN; f++) {
+    for (int f = FL_UNARY_RELU; f < FL_UNARY_COUNT; f++) {
+        if (!fl_unary_is_activation(f))
+            continue;
         snprintf(name, sizeof name, "y%d", f);
         nc_output(n, nc_unary(n, nc_conv(n, x, FL_OP_CONV2D, FL_NHWC, 2), f), name);
     }
@@ -341,21 +397,34 @@ static const nc_rewrite rewrites[] = {
      "sub div slice broadcast add"},
     {"of_two_reshapes_the_first_is_dead", reshapes_in_a_row, NULL, "reshape reshape", "reshape"},
     {"an_input_may_be_an_output", input_as_output, "identities", "identity", ""},
-    {"max_0_is_relu", max_zero, "clips", "max", "relu"},
-    {"max_1_is_not", max_one, "clips", "max", "max"},
+    {"max_0_is_relu", max_zero, "activations", "max", "relu"},
+    {"max_1_is_not", max_one, "activations", "max", "max"},
     {"min_6_of_relu_is_relu6", min_of_relu, NULL, "mul relu min", "mul+relu6"},
     {"max_0_of_min_6_is_relu6", max_of_min, NULL, "mul min max", "mul+relu6"},
     {"min_6_of_max_0_is_relu6", min_of_max, NULL, "mul max min", "mul+relu6"},
-    {"min_5_of_relu_is_not", min_five_of_relu, "clips", "relu min", "relu min"},
+    {"min_5_of_relu_is_not", min_five_of_relu, "activations", "relu min", "relu min"},
     {"max_of_scaled_and_x_is_leaky_relu", slope_first, NULL, "mul max", "leaky_relu"},
     {"max_of_x_and_scaled_is_leaky_relu", slope_second, NULL, "mul max", "leaky_relu"},
-    {"a_slope_above_one_is_not", slope_above_one, "clips", "mul max", "mul max"},
-    {"a_slope_below_zero_is_not", slope_below_zero, "clips", "mul max", "mul max"},
+    {"a_slope_above_one_is_not", slope_above_one, "activations", "mul max", "mul max"},
+    {"a_slope_below_zero_is_not", slope_below_zero, "activations", "mul max", "mul max"},
+    {"x_times_its_sigmoid_is_silu", gate, NULL, "conv2d sigmoid mul", "conv2d+silu"},
+    {"x_times_the_sigmoid_of_another_is_not", gate_of_another, "activations", "neg sigmoid mul", "neg sigmoid mul"},
     {"pad_goes_into_conv", pad_conv, NULL, "pad conv2d", "conv2d"},
     {"pad_goes_into_nchw_conv", pad_conv_nchw, NULL, "pad conv2d", "transpose conv2d transpose"},
     {"pad_goes_into_depthwise", pad_depthwise, NULL, "pad depthwise_conv2d", "depthwise_conv2d"},
     {"a_pad_of_ones_stays", pad_of_ones, NULL, "pad conv2d", "pad conv2d"},
     {"a_pad_before_a_pool_stays", pad_pool, NULL, "pad pool2d", "pad pool2d"},
+    {"a_pad_of_zeros_goes_into_max_behind_relu", pad_max_of_relu, NULL, "relu pad pool2d", "relu pool2d"},
+    {"a_pad_of_zeros_goes_into_nchw_max", pad_max_nchw, NULL, "abs pad pool2d",
+     "abs transpose pool2d transpose"},
+    {"a_pad_of_zeros_goes_into_max_of_a_concat", pad_max_of_parts, NULL, "relu6 softmax concat pad pool2d",
+     "relu6 softmax concat pool2d"},
+    {"a_pad_before_a_max_of_anything_stays", pad_max, NULL, "pad pool2d", "pad pool2d"},
+    {"a_pad_before_a_max_of_a_negative_part_stays", pad_max_of_a_negative_part, NULL, "relu neg concat pad pool2d",
+     "relu neg concat pad pool2d"},
+    {"a_pad_before_an_average_stays", pad_average, NULL, "relu pad pool2d", "relu pad pool2d"},
+    {"a_pad_of_ones_before_a_max_stays", pad_max_of_ones, NULL, "relu pad pool2d", "relu pad pool2d"},
+    {"a_pad_as_wide_as_the_window_stays", pad_wide, NULL, "relu pad pool2d", "relu pad pool2d"},
     {"a_pad_of_channels_stays", pad_of_channels, NULL, "pad conv2d", "pad conv2d"},
     {"a_pad_with_another_reader_stays_for_it", pad_read_twice, NULL, "pad conv2d exp", "pad conv2d exp"},
     {"norm_goes_into_conv", norm_behind_conv, "fold-batchnorm", "conv2d batch_norm", "conv2d"},
@@ -386,9 +455,9 @@ static const nc_rewrite rewrites[] = {
     {"a_sum_behind_an_activation_stays", sum_behind_relu, NULL, "conv2d relu add", "conv2d+relu add"},
     {"all_activations_are_fused", activations, "fuse-activation",
      "conv2d relu conv2d relu6 conv2d leaky_relu conv2d elu conv2d selu conv2d sigmoid conv2d tanh conv2d softplus "
-     "conv2d softsign",
+     "conv2d softsign conv2d silu",
      "conv2d+relu conv2d+relu6 conv2d+leaky_relu conv2d+elu conv2d+selu conv2d+sigmoid conv2d+tanh conv2d+softplus "
-     "conv2d+softsign"},
+     "conv2d+softsign conv2d+silu"},
     {"activations_are_fused_everywhere", activations_elsewhere, "fuse-activation",
      "mul tanh batch_norm relu6 matmul sigmoid depthwise_conv2d leaky_relu conv2d_transpose elu",
      "mul+tanh batch_norm+relu6 matmul+sigmoid depthwise_conv2d+leaky_relu conv2d_transpose+elu"},

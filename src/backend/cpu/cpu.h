@@ -26,7 +26,8 @@ struct fl_stream {
     fl_device *device;
     fl_pool   *pool;
     size_t     threads;
-    uint8_t   *scratch; /* threads * FL_CPU_SCRATCH */
+    uint8_t   *scratch;  /* threads * FL_CPU_SCRATCH */
+    uint64_t   marks[FL_MARKS];
 };
 
 static inline void *fl_cpu_scratch(const fl_stream *stream, size_t worker)
@@ -57,6 +58,13 @@ size_t fl_cpu_no_workspace(const fl_op_desc *desc, const fl_device_info *device,
 static inline const fl_tensor_desc *fl_cpu_in(const fl_op_desc *desc, int slot)
 {
     return slot < desc->n_in ? desc->in[slot] : NULL;
+}
+/* Whether a packed form can hold an input: it is constant, or absent. */
+static inline bool fl_cpu_is_known(const fl_op_desc *desc, int slot)
+{
+    const fl_tensor_desc *t = fl_cpu_in(desc, slot);
+
+    return !t || t->constant;
 }
 /* The data of an input that may be absent. */
 static inline const void *fl_cpu_data(const fl_step *step, int slot)

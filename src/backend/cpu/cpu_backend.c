@@ -30,6 +30,9 @@ static floe_status cpu_open(fl_device **out, const floe_env *env, const char *sp
         FL_FAIL(err, FLOE_ERR_ARGUMENT, "device '%s': there is one CPU, and it is named cpu", spec);
     if (options->threads < 0)
         FL_FAIL(err, FLOE_ERR_ARGUMENT, "%d threads; 0 means all processors, 1 or more are possible", options->threads);
+    if (options->target)
+        FL_FAIL(err, FLOE_ERR_ARGUMENT, "target '%s' is for device cuda; what the CPU may use is capped by its ISA level",
+                options->target);
     if (options->isa && options->isa[0])
         FL_TRY(fl_cpu_isa_from_name(&isa, options->isa, err));
     device = fl_calloc(env, 1, sizeof *device);
@@ -158,6 +161,21 @@ static floe_status cpu_copy(fl_stream *stream, void *dst, const void *src, size_
     return FLOE_OK;
 }
 
+/* All work is done when a call returns, so a mark is the time of day. */
+static floe_status cpu_mark(fl_stream *stream, int i, floe_error *err)
+{
+    (void)err;
+    stream->marks[i] = fl_cpu_now();
+    return FLOE_OK;
+}
+
+static floe_status cpu_elapsed(fl_stream *stream, int from, int to, uint64_t *ns, floe_error *err)
+{
+    (void)err;
+    *ns = stream->marks[to] - stream->marks[from];
+    return FLOE_OK;
+}
+
 /* ---- programs */
 
 struct fl_program {
@@ -166,10 +184,12 @@ struct fl_program {
     size_t         count;
 };
 
-static floe_status cpu_prepare(fl_program **out, fl_stream *stream, const fl_step *steps, size_t count, floe_error *err)
+static floe_status cpu_prepare(fl_program **out, fl_stream *stream, const fl_step *steps, size_t count, int64_t batch,
+                               floe_error *err)
 {
     fl_program *program = *out;
 
+    (void)batch;
     if (!program)
         program = fl_alloc(&stream->device->env, sizeof *program);
     if (!program)
@@ -304,6 +324,10 @@ const fl_backend fl_cpu_backend = {
     .stream_close = cpu_stream_close,
     .upload = cpu_copy,
     .download = cpu_copy,
+    .alloc_host = cpu_alloc,
+    .free_host = cpu_free,
+    .mark = cpu_mark,
+    .elapsed = cpu_elapsed,
     .prepare = cpu_prepare,
     .program_free = cpu_program_free,
     .run = cpu_run,

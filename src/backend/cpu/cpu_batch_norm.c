@@ -162,10 +162,10 @@ static void copy_statistics(const fl_step *step, const float *vectors, bool empt
 
 static floe_status run(const fl_elementwise *kernels, const fl_step *step, fl_stream *stream, floe_error *err)
 {
-    static const fl_clamp clamps[] = {[FL_UNARY_RELU] = {0, INFINITY}, [FL_UNARY_RELU6] = {0, 6}};
     const fl_op_desc *d = step->desc;
     const fl_batch_norm_params *p = &d->p.batch_norm;
-    const bool clamped = p->act == FL_UNARY_RELU || p->act == FL_UNARY_RELU6;
+    fl_clamp clamp;
+    const bool clamps = fl_act_clamp(p->act, &clamp);
     const int64_t n = channels_of(d), elements = fl_tensor_elements_at(d->in[0], 1);
     const float *vectors = step->packed;
 
@@ -177,10 +177,10 @@ static floe_status run(const fl_elementwise *kernels, const fl_step *step, fl_st
     copy_statistics(step, vectors, elements == 0);
     if (elements == 0)
         return FLOE_OK;
-    job j = {.fn = kernels->normalize, .clamp = clamped ? &clamps[p->act] : NULL, .alpha = p->alpha, .x = step->in[0],
+    job j = {.fn = kernels->normalize, .clamp = clamps && p->act ? &clamp : NULL, .alpha = p->alpha, .x = step->in[0],
              .s = vectors, .offset = vectors + n, .mean = vectors + 2 * n, .y = step->out[0], .channels = n,
              .inner = 1, .stream = stream};
-    j.act = clamped || p->act == FL_UNARY_NONE ? NULL : kernels->unary[p->act];
+    j.act = clamps ? NULL : kernels->unary[p->act];
     for (int i = p->axis + 1; i < d->in[0]->rank; i++)
         j.inner *= d->in[0]->dim[i];
     if (j.inner == 1)

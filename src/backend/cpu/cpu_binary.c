@@ -55,7 +55,7 @@ static void add_operand(fl_view *v, const fl_tensor_desc *t, const fl_tensor_des
         fl_view_broadcast(v, t);
     } else if (t->layout != FL_LAYOUT_PLAIN) {
         int64_t stride[5];
-        fl_dense(5, v->dim, stride);
+        fl_dense_strides(5, v->dim, stride);
         fl_view_operand(v, stride);
     } else { /* one value, or one a channel */
         const bool one = fl_tensor_elements_at(t, 1) == 1;
@@ -90,7 +90,7 @@ static void long_rows(void *arg, int64_t begin, int64_t end, size_t worker)
 {
     const job *j = arg;
     const fl_view *v = &j->v;
-    const int64_t row = fl_view_row(v), a_step = v->stride[0][v->rank - 1], b_step = v->stride[1][v->rank - 1];
+    const int64_t row = fl_view_row(v), a_step = fl_view_step(v, 0), b_step = fl_view_step(v, 1);
     fl_place place;
 
     (void)worker;
@@ -118,14 +118,14 @@ static side_kind kind_of(const fl_view *v, int k)
     int64_t dense[FL_MAX_RANK];
     bool is_dense = true, rows_alike = true;
 
-    fl_dense(v->rank, v->dim, dense);
+    fl_dense_strides(v->rank, v->dim, dense);
     for (int i = 0; i < v->rank; i++) {
         is_dense = is_dense && v->stride[k][i] == dense[i];
         rows_alike = rows_alike && (i + 1 == v->rank || v->stride[k][i] == 0);
     }
     if (is_dense)
         return DENSE;
-    return !rows_alike ? LOOSE : v->stride[k][v->rank - 1] == 0 ? STILL : PATTERN;
+    return !rows_alike ? LOOSE : fl_view_step(v, k) == 0 ? STILL : PATTERN;
 }
 
 /* Rows `from` and following of side k, `rows` of them, one after the other; by runs along the axis before the last. */
@@ -134,7 +134,7 @@ static void lay_out(const job *j, int k, const fl_place *from, int64_t rows, flo
     const fl_view *v = &j->v;
     const int axis = v->rank - 2;
     const int64_t row = fl_view_row(v), stride = v->stride[k][axis];
-    const bool still = v->stride[k][v->rank - 1] == 0;
+    const bool still = fl_view_step(v, k) == 0;
     fl_place place = *from;
 
     while (rows > 0) {
@@ -212,15 +212,15 @@ static bool compare_supports(const fl_op_desc *desc, const char **why_not)
 
 static floe_status run(const fl_elementwise *kernels, const fl_step *step, fl_stream *stream, floe_error *err)
 {
-    static const fl_clamp clamps[] = {[FL_UNARY_RELU] = {0, INFINITY}, [FL_UNARY_RELU6] = {0, 6}};
     const fl_op_desc *d = step->desc;
     const fl_binary_params *p = &d->p.binary;
-    const bool clamped = p->act == FL_UNARY_RELU || p->act == FL_UNARY_RELU6;
+    fl_clamp clamp;
+    const bool clamps = fl_act_clamp(p->act, &clamp);
     job j = {.side = {step->in[0], step->in[1]}, .y = step->out[0], .stream = stream, .fn = kernels->binary[p->func],
-             .compare = kernels->compare[p->func], .alpha = p->alpha, .clamp = clamped ? &clamps[p->act] : NULL};
+             .compare = kernels->compare[p->func], .alpha = p->alpha, .clamp = clamps && p->act ? &clamp : NULL};
 
     (void)err;
-    j.act = clamped || p->act == FL_UNARY_NONE ? NULL : kernels->unary[p->act];
+    j.act = clamps ? NULL : kernels->unary[p->act];
     init_view(&j.v, d->out[0]);
     add_operand(&j.v, d->in[0], d->out[0]);
     add_operand(&j.v, d->in[1], d->out[0]);

@@ -4,9 +4,6 @@
 
 #include "backend/cpu/cpu.h"
 
-/* Slots of all three. */
-enum { FL_CONV_X, FL_CONV_FILTER, FL_CONV_BIAS_SLOT, FL_CONV_RESIDUAL_SLOT };
-
 typedef struct fl_conv_axis {
     int64_t in, out, kernel, stride, dilation, before;
 } fl_conv_axis;
@@ -22,7 +19,7 @@ static inline fl_conv_axis fl_conv_axis_of(const fl_op_desc *d, int axis)
 {
     const fl_conv_params *p = &d->p.conv;
 
-    return (fl_conv_axis){d->in[FL_CONV_X]->dim[1 + axis], d->out[0]->dim[1 + axis], d->in[FL_CONV_FILTER]->dim[axis],
+    return (fl_conv_axis){d->in[FL_SLOT_X]->dim[1 + axis], d->out[0]->dim[1 + axis], d->in[FL_SLOT_WEIGHTS]->dim[axis],
                           p->stride[axis], p->dilation[axis], p->pad[2 * axis]};
 }
 
@@ -30,7 +27,7 @@ static inline fl_conv fl_conv_of(const fl_op_desc *d)
 {
     const fl_conv_params *p = &d->p.conv;
 
-    return (fl_conv){d->in[FL_CONV_X]->dim[0], d->in[FL_CONV_X]->dim[3], d->out[0]->dim[3], p->groups,
+    return (fl_conv){d->in[FL_SLOT_X]->dim[0], d->in[FL_SLOT_X]->dim[3], d->out[0]->dim[3], p->groups,
                      fl_conv_axis_of(d, 0), fl_conv_axis_of(d, 1), p->act, p->alpha};
 }
 

@@ -19,18 +19,13 @@
 #define COPY_SCRATCH  (FL_CPU_SCRATCH - GEMM_SCRATCH)
 #define GOOD_STRIPE   ((int64_t)256 << 10) /* bytes of copied rows */
 
-static fl_gemm_shape shape_of(const fl_gemm_kernel *kernel, const fl_op_desc *d)
+/* The filter is HWIO; a tap is one of its rows. */
+static fl_gemm_shape rows_shape(const fl_gemm_kernel *kernel, const fl_op_desc *d, int64_t batch)
 {
-    const int64_t *f = d->in[FL_CONV_FILTER]->dim;
+    const int64_t *f = d->in[FL_SLOT_WEIGHTS]->dim;
 
-    return (fl_gemm_shape){kernel, 1, f[0], f[1] * f[2], f[3]};
-}
-
-static fl_gemm_source source_of(const fl_op_desc *d)
-{
-    const int64_t *f = d->in[FL_CONV_FILTER]->dim;
-
-    return (fl_gemm_source){NULL, 0, f[1] * f[2] * f[3], f[3], 1};
+    (void)batch;
+    return (fl_gemm_shape){kernel, 1, f[0], f[1] * f[2], f[3], 0, f[1] * f[2] * f[3], f[3], 1};
 }
 
 /* Floats of a copied row: all that the first to the last window see. */
@@ -46,9 +41,9 @@ static int64_t copied_rows(const fl_conv_axis *h, int64_t out_rows)
 
 static bool rows_supports(const fl_gemm_kernel *kernel, const fl_op_desc *d, const char **why_not)
 {
-    const fl_gemm_shape shape = shape_of(kernel, d);
+    const fl_gemm_shape shape = rows_shape(kernel, d, 1);
     const fl_conv_axis h = fl_conv_axis_of(d, 0), w = fl_conv_axis_of(d, 1);
-    const int64_t channels = d->in[FL_CONV_FILTER]->dim[2];
+    const int64_t channels = d->in[FL_SLOT_WEIGHTS]->dim[2];
     const int64_t most = (int64_t)(COPY_SCRATCH / sizeof(float));
 
     if (!fl_conv_is_plain_f32(d, why_not))
@@ -63,32 +58,6 @@ static bool rows_supports(const fl_gemm_kernel *kernel, const fl_op_desc *d, con
         w.stride > most || copied_rows(&h, 1) * copied_width(&w, channels) > most)
         return fl_cpu_refuse(why_not, "the rows of a window are too long for the scratch");
     return true;
-}
-
-static size_t rows_workspace(const fl_gemm_kernel *kernel, const fl_op_desc *d, int64_t batch)
-{
-    const fl_gemm_shape shape = shape_of(kernel, d);
-    const fl_gemm_parts parts = fl_gemm_parts_of(&shape, d, FL_CONV_FILTER, FL_CONV_BIAS_SLOT);
-
-    (void)batch;
-    return fl_gemm_workspace_bytes(&parts);
-}
-
-static size_t rows_packed(const fl_gemm_kernel *kernel, const fl_op_desc *d)
-{
-    const fl_gemm_shape shape = shape_of(kernel, d);
-    const fl_gemm_parts parts = fl_gemm_parts_of(&shape, d, FL_CONV_FILTER, FL_CONV_BIAS_SLOT);
-
-    return fl_gemm_packed_bytes(&parts);
-}
-
-static floe_status rows_pack(const fl_gemm_kernel *kernel, const fl_op_desc *d, const void *const *consts, fl_buf *out,
-                             floe_error *err)
-{
-    const fl_gemm_shape shape = shape_of(kernel, d);
-    const fl_gemm_source source = source_of(d);
-
-    return fl_gemm_pack(&shape, &source, d, FL_CONV_FILTER, FL_CONV_BIAS_SLOT, consts, out, err);
 }
 
 typedef struct stripes {
@@ -144,12 +113,11 @@ static void run_stripe(void *arg, size_t task, size_t worker)
 static void rows_run(const fl_gemm_kernel *kernel, const fl_step *step, fl_stream *stream)
 {
     const fl_conv c = fl_conv_of(step->desc);
-    const fl_gemm_source source = source_of(step->desc);
     fl_gemm_job job = {
-        .shape = shape_of(kernel, step->desc),
-        .x = step->in[FL_CONV_X],
+        .shape = rows_shape(kernel, step->desc, 1),
+        .x = step->in[FL_SLOT_X],
         .x_image = c.h.in * c.w.in * c.cin,
-        .residual = fl_cpu_data(step, FL_CONV_RESIDUAL_SLOT),
+        .residual = fl_cpu_data(step, FL_SLOT_RESIDUAL),
         .y = step->out[0],
         .y_image = c.h.out * c.w.out * c.cout,
         .y_row = c.w.out * c.cout,
@@ -161,7 +129,7 @@ static void rows_run(const fl_gemm_kernel *kernel, const fl_step *step, fl_strea
 
     if (c.images < 1 || c.h.out < 1 || c.w.out < 1)
         return;
-    fl_gemm_weights(&job, &source, step, stream, FL_CONV_FILTER, FL_CONV_BIAS_SLOT);
+    fl_gemm_weights(&job, step, stream);
     /* As many rows as stay in the cache, but several stripes for each thread. */
     const int64_t row_bytes = copied_width(&c.w, c.cin) * (int64_t)sizeof(float);
     while (s.rows < c.h.out && copied_rows(&c.h, s.rows + 1) * row_bytes <= GOOD_STRIPE)
@@ -174,8 +142,6 @@ static void rows_run(const fl_gemm_kernel *kernel, const fl_step *step, fl_strea
     fl_pool_run(stream->pool, run_stripe, &s, (size_t)(c.images * s.per_image));
 }
 
-#define TAKEN (1u << FL_CONV_FILTER | 1u << FL_CONV_BIAS_SLOT)
-#define FL_GEMM(dtype, mr, nr, ISA, isa) \
-    FL_GEMM_TACTIC(conv2d, CONV2D, rows, dtype, mr, nr, ISA, isa, TAKEN, 1u << FL_CONV_RESIDUAL_SLOT)
+#define FL_GEMM(dtype, mr, nr, ISA, isa) FL_GEMM_TACTIC(conv2d, CONV2D, rows, dtype, mr, nr, ISA, isa, 0)
 #include "backend/cpu/kernel/gemm.def"
 #undef FL_GEMM

@@ -12,55 +12,23 @@
 #include "backend/cpu/cpu_gemm.h"
 
 /* The filter is [kh,kw,cout,cin]. */
-static fl_gemm_shape shape_of(const fl_gemm_kernel *kernel, const fl_op_desc *d)
+static fl_gemm_shape phases_shape(const fl_gemm_kernel *kernel, const fl_op_desc *d, int64_t batch)
 {
-    const int64_t *f = d->in[FL_CONV_FILTER]->dim;
+    const int64_t *f = d->in[FL_SLOT_WEIGHTS]->dim;
 
-    return (fl_gemm_shape){kernel, 1, f[0] * f[1], f[3], f[2]};
-}
-
-static fl_gemm_source source_of(const fl_op_desc *d)
-{
-    const int64_t *f = d->in[FL_CONV_FILTER]->dim;
-
-    return (fl_gemm_source){NULL, 0, f[2] * f[3], 1, f[3]};
+    (void)batch;
+    return (fl_gemm_shape){kernel, 1, f[0] * f[1], f[3], f[2], 0, f[2] * f[3], 1, f[3]};
 }
 
 static bool phases_supports(const fl_gemm_kernel *kernel, const fl_op_desc *d, const char **why_not)
 {
-    const fl_gemm_shape shape = shape_of(kernel, d);
+    const fl_gemm_shape shape = phases_shape(kernel, d, 1);
 
     if (!fl_conv_is_plain_f32(d, why_not))
         return false;
     if (!fl_gemm_fits(&shape, FL_CPU_SCRATCH))
         return fl_cpu_refuse(why_not, "the filter has too many taps or channels");
     return true;
-}
-
-static size_t phases_workspace(const fl_gemm_kernel *kernel, const fl_op_desc *d, int64_t batch)
-{
-    const fl_gemm_shape shape = shape_of(kernel, d);
-    const fl_gemm_parts parts = fl_gemm_parts_of(&shape, d, FL_CONV_FILTER, FL_CONV_BIAS_SLOT);
-
-    (void)batch;
-    return fl_gemm_workspace_bytes(&parts);
-}
-
-static size_t phases_packed(const fl_gemm_kernel *kernel, const fl_op_desc *d)
-{
-    const fl_gemm_shape shape = shape_of(kernel, d);
-    const fl_gemm_parts parts = fl_gemm_parts_of(&shape, d, FL_CONV_FILTER, FL_CONV_BIAS_SLOT);
-
-    return fl_gemm_packed_bytes(&parts);
-}
-
-static floe_status phases_pack(const fl_gemm_kernel *kernel, const fl_op_desc *d, const void *const *consts,
-                               fl_buf *out, floe_error *err)
-{
-    const fl_gemm_shape shape = shape_of(kernel, d);
-    const fl_gemm_source source = source_of(d);
-
-    return fl_gemm_pack(&shape, &source, d, FL_CONV_FILTER, FL_CONV_BIAS_SLOT, consts, out, err);
 }
 
 static int64_t gcd(int64_t a, int64_t b)
@@ -95,14 +63,13 @@ static fl_gemm_axis axis_of_phase(const fl_conv_axis *a, int64_t phase)
 static void phases_run(const fl_gemm_kernel *kernel, const fl_step *step, fl_stream *stream)
 {
     const fl_conv c = fl_conv_of(step->desc);
-    const fl_gemm_source source = source_of(step->desc);
-    const float *residual = fl_cpu_data(step, FL_CONV_RESIDUAL_SLOT);
+    const float *residual = fl_cpu_data(step, FL_SLOT_RESIDUAL);
     float *y = step->out[0];
     fl_gemm_job job = {
-        .shape = shape_of(kernel, step->desc),
+        .shape = phases_shape(kernel, step->desc, 1),
         .images = c.images,
         .filter_width = c.w.kernel,
-        .x = step->in[FL_CONV_X],
+        .x = step->in[FL_SLOT_X],
         .x_image = c.h.in * c.w.in * c.cin,
         .x_row = c.w.in * c.cin,
         .x_pixel = c.cin,
@@ -113,7 +80,7 @@ static void phases_run(const fl_gemm_kernel *kernel, const fl_step *step, fl_str
         .alpha = c.alpha,
     };
 
-    fl_gemm_weights(&job, &source, step, stream, FL_CONV_FILTER, FL_CONV_BIAS_SLOT);
+    fl_gemm_weights(&job, step, stream);
     for (int64_t i = 0; i < c.h.stride && i < c.h.out; i++) {
         job.h = axis_of_phase(&c.h, i);
         for (int64_t j = 0; j < c.w.stride && j < c.w.out; j++) {
@@ -126,9 +93,7 @@ static void phases_run(const fl_gemm_kernel *kernel, const fl_step *step, fl_str
     }
 }
 
-#define TAKEN (1u << FL_CONV_FILTER | 1u << FL_CONV_BIAS_SLOT)
-#define FL_GEMM(dtype, mr, nr, ISA, isa)                                                                  \
-    FL_GEMM_TACTIC(conv2d_transpose, CONV2D_TRANSPOSE, phases, dtype, mr, nr, ISA, isa, TAKEN,            \
-                   1u << FL_CONV_RESIDUAL_SLOT)
+#define FL_GEMM(dtype, mr, nr, ISA, isa) \
+    FL_GEMM_TACTIC(conv2d_transpose, CONV2D_TRANSPOSE, phases, dtype, mr, nr, ISA, isa, 0)
 #include "backend/cpu/kernel/gemm.def"
 #undef FL_GEMM

@@ -37,11 +37,12 @@ static int64_t places_of(const variant *v)
     return (v->transform->m + 2) * (v->transform->m + 2);
 }
 
+/* Of the transformed filter. */
 static fl_gemm_shape shape_of(const variant *v, const fl_op_desc *d)
 {
-    const int64_t *f = d->in[FL_CONV_FILTER]->dim;
+    const int64_t *f = d->in[FL_SLOT_WEIGHTS]->dim;
 
-    return (fl_gemm_shape){v->gemm, 1, places_of(v), f[2], f[3]};
+    return (fl_gemm_shape){v->gemm, 1, places_of(v), f[2], f[3], 0, f[2] * f[3], f[3], 1};
 }
 
 /* ---- scratch of a task: [zeros: C] [V] [M] */
@@ -62,7 +63,7 @@ static size_t scratch_floats(const variant *v, int64_t channels, int64_t tiles)
 
 static bool winograd_supports(const variant *v, const fl_op_desc *d, const char **why_not)
 {
-    const int64_t *f = d->in[FL_CONV_FILTER]->dim;
+    const int64_t *f = d->in[FL_SLOT_WEIGHTS]->dim;
     const fl_conv_params *p = &d->p.conv;
 
     if (!fl_conv_is_plain_f32(d, why_not))
@@ -75,28 +76,12 @@ static bool winograd_supports(const variant *v, const fl_op_desc *d, const char 
         return fl_cpu_refuse(why_not, "groups");
     if (f[2] < LEAST || f[3] < LEAST)
         return fl_cpu_refuse(why_not, "less than 16 channels");
-    if (!d->in[FL_CONV_FILTER]->constant)
+    if (!d->in[FL_SLOT_WEIGHTS]->constant)
         return fl_cpu_refuse(why_not, "the filter is not constant");
     if (f[2] > (int64_t)(FL_CPU_SCRATCH / sizeof(float)) ||
         scratch_floats(v, f[2], 1) * sizeof(float) > FL_CPU_SCRATCH)
         return fl_cpu_refuse(why_not, "too many channels for the scratch");
     return true;
-}
-
-static size_t winograd_workspace(const variant *v, const fl_op_desc *d)
-{
-    const fl_gemm_shape shape = shape_of(v, d);
-    const fl_gemm_parts parts = fl_gemm_parts_of(&shape, d, FL_CONV_FILTER, FL_CONV_BIAS_SLOT);
-
-    return fl_gemm_workspace_bytes(&parts);
-}
-
-static size_t winograd_packed(const variant *v, const fl_op_desc *d)
-{
-    const fl_gemm_shape shape = shape_of(v, d);
-    const fl_gemm_parts parts = fl_gemm_parts_of(&shape, d, FL_CONV_FILTER, FL_CONV_BIAS_SLOT);
-
-    return fl_gemm_packed_bytes(&parts);
 }
 
 /* The filter [9][C][K] to U [places][C][K]. */
@@ -113,27 +98,18 @@ static void transform_filter(const variant *v, const float *filter, int64_t pair
     }
 }
 
-static fl_gemm_source source_of(const fl_op_desc *d)
-{
-    const int64_t *f = d->in[FL_CONV_FILTER]->dim;
-
-    return (fl_gemm_source){NULL, 0, f[2] * f[3], f[3], 1};
-}
-
 static floe_status winograd_pack(const variant *v, const fl_op_desc *d, const void *const *consts, fl_buf *out,
                                  floe_error *err)
 {
     floe_status st = FLOE_OK;
-    const int64_t *f = d->in[FL_CONV_FILTER]->dim;
-    const fl_gemm_shape shape = shape_of(v, d);
-    const fl_gemm_source source = source_of(d);
+    const int64_t *f = d->in[FL_SLOT_WEIGHTS]->dim;
     const size_t bytes = (size_t)(places_of(v) * f[2] * f[3]) * sizeof(float);
     float *u = fl_alloc(out->env, bytes);
 
     FL_NEED(u, bytes, "a transformed filter", err);
-    transform_filter(v, consts[FL_CONV_FILTER], f[2] * f[3], u);
-    const void *const with_u[] = {NULL, u, consts[FL_CONV_BIAS_SLOT]};
-    FL_TRY(fl_gemm_pack(&shape, &source, d, FL_CONV_FILTER, FL_CONV_BIAS_SLOT, with_u, out, err));
+    transform_filter(v, consts[FL_SLOT_WEIGHTS], f[2] * f[3], u);
+    const void *const with_u[] = {NULL, u, consts[FL_SLOT_BIAS]};
+    FL_TRY(fl_gemm_pack(shape_of(v, d), d, with_u, out, err));
 done:
     fl_free(out->env, u);
     return st;
@@ -148,7 +124,7 @@ typedef struct job {
     const float   *x, *residual;
     float         *y;
     fl_act_fn      act; /* behind the transform, or NULL */
-    float          low, high;
+    fl_clamp       clamp;
     int64_t        across, down, tiles; /* tiles of an image's row and column; in all */
     int64_t        block;               /* tiles a block */
     int64_t        slivers, part, parts;
@@ -221,7 +197,7 @@ static void transform_output(const job *j, int64_t tile, int64_t sliver, const f
     fl_winograd_result r = {.m = m, .stride = (size_t)m_stride, .bias = j->weights.bias + column,
                             .residual = j->residual ? residual : NULL, .y = y,
                             .columns = (size_t)(c->cout - column < wide ? c->cout - column : wide),
-                            .low = j->low, .high = j->high};
+                            .low = j->clamp.low, .high = j->clamp.high};
 
     for (int64_t i = 0; i < side * side; i++) {
         const int64_t h = at.row + i / side, w = at.column + i % side;
@@ -285,19 +261,16 @@ static void cut(job *j, size_t threads, size_t cache)
 
 static void winograd_run(const variant *v, const fl_step *step, fl_stream *stream)
 {
-    const fl_gemm_source source = source_of(step->desc);
-    job j = {.v = v, .conv = fl_conv_of(step->desc), .x = step->in[FL_CONV_X], .stream = stream,
-             .residual = fl_cpu_data(step, FL_CONV_RESIDUAL_SLOT), .y = step->out[0]};
+    job j = {.v = v, .conv = fl_conv_of(step->desc), .x = step->in[FL_SLOT_X], .stream = stream,
+             .residual = fl_cpu_data(step, FL_SLOT_RESIDUAL), .y = step->out[0]};
     const fl_conv *c = &j.conv;
     const int64_t m = v->transform->m;
 
     if (c->images < 1 || c->h.out < 1 || c->w.out < 1)
         return;
     j.weights.shape = shape_of(v, step->desc);
-    fl_gemm_weights(&j.weights, &source, step, stream, FL_CONV_FILTER, FL_CONV_BIAS_SLOT);
-    j.low = c->act == FL_UNARY_RELU || c->act == FL_UNARY_RELU6 ? 0.0f : -INFINITY;
-    j.high = c->act == FL_UNARY_RELU6 ? 6.0f : INFINITY;
-    if (c->act != FL_UNARY_NONE && c->act != FL_UNARY_RELU && c->act != FL_UNARY_RELU6)
+    fl_gemm_weights(&j.weights, step, stream);
+    if (!fl_act_clamp(c->act, &j.clamp))
         j.act = fl_act_kernel(v->gemm->isa);
     j.down = (c->h.out + m - 1) / m;
     j.across = (c->w.out + m - 1) / m;
@@ -324,11 +297,11 @@ static void winograd_run(const variant *v, const fl_step *step, fl_stream *strea
     {                                                                                                                 \
         (void)device;                                                                                                 \
         (void)batch;                                                                                                  \
-        return winograd_workspace(&variant##m##_##mr##x##nr##_##isa_, d);                                             \
+        return fl_gemm_workspace_bytes(shape_of(&variant##m##_##mr##x##nr##_##isa_, d), d);                           \
     }                                                                                                                 \
     static size_t packed##m##_##mr##x##nr##_##isa_(const fl_op_desc *d)                                               \
     {                                                                                                                 \
-        return winograd_packed(&variant##m##_##mr##x##nr##_##isa_, d);                                                \
+        return fl_gemm_packed_bytes(shape_of(&variant##m##_##mr##x##nr##_##isa_, d), d);                              \
     }                                                                                                                 \
     static floe_status pack##m##_##mr##x##nr##_##isa_(const fl_op_desc *d, const void *const *consts, fl_buf *out,    \
                                                       floe_error *err)                                                \
@@ -347,8 +320,8 @@ static void winograd_run(const variant *v, const fl_step *step, fl_stream *strea
         .level = FL_CPU_##ISA,                                                                                        \
         .supports = supports##m##_##mr##x##nr##_##isa_,                                                               \
         .workspace_bytes = workspace##m##_##mr##x##nr##_##isa_,                                                       \
-        .packs = 1u << FL_CONV_FILTER | 1u << FL_CONV_BIAS_SLOT,                                                      \
-        .in_place = 1u << FL_CONV_RESIDUAL_SLOT,                                                                      \
+        .packs = FL_GEMM_TAKEN,                                                                                       \
+        .in_place = 1u << FL_SLOT_RESIDUAL,                                                                           \
         .pack = pack##m##_##mr##x##nr##_##isa_,                                                                       \
         .packed_bytes = packed##m##_##mr##x##nr##_##isa_,                                                             \
         .run = run##m##_##mr##x##nr##_##isa_};

@@ -108,7 +108,7 @@ static void select_range(void *arg, int64_t begin, int64_t end, size_t worker)
 
     (void)worker;
     for (int k = 0; k < 3; k++)
-        step[k] = v->stride[k][v->rank - 1];
+        step[k] = fl_view_step(v, k);
     fl_view_seek(v, begin / row, &place);
     for (int64_t at = begin, skip = begin % row; at < end; fl_view_next(v, &place), skip = 0) {
         const int64_t n = end - at < row - skip ? end - at : row - skip;

@@ -93,28 +93,13 @@ void fl_cpu_fill(void *dst, int64_t n, const void *value, int64_t bytes)
     }
 }
 
-/* memcpy of a constant size is one load and one store, whatever the element is. */
-#define SINGLES(size)                                                                                       \
-    static void singles_##size(int64_t n, uint8_t *dst, int64_t ds, const uint8_t *src, int64_t ss)         \
-    {                                                                                                       \
-        for (int64_t i = 0; i < n; i++)                                                                     \
-            memcpy(dst + i * ds * (size), src + i * ss * (size), size);                                     \
-    }
-SINGLES(1)
-SINGLES(2)
-SINGLES(4)
-SINGLES(8)
-
-typedef void (*singles_fn)(int64_t n, uint8_t *dst, int64_t ds, const uint8_t *src, int64_t ss);
-static const singles_fn singles[9] = {[1] = singles_1, [2] = singles_2, [4] = singles_4, [8] = singles_8};
-
 /* ---- ranges of elements of dst, in its order */
 
 static void copy_range(void *arg, int64_t begin, int64_t end, size_t worker)
 {
     const job *j = arg;
     const fl_view *v = &j->v;
-    const int64_t row = fl_view_row(v), ds = v->stride[DST][v->rank - 1], ss = v->stride[SRC][v->rank - 1];
+    const int64_t row = fl_view_row(v), ds = fl_view_step(v, DST), ss = fl_view_step(v, SRC);
     fl_place place;
 
     (void)worker;
@@ -128,7 +113,7 @@ static void copy_range(void *arg, int64_t begin, int64_t end, size_t worker)
         else if (ds == 1 && ss == 0)
             fl_cpu_fill(to, n, from, j->bytes);
         else
-            singles[j->bytes](n, to, ds, from, ss);
+            fl_copy_row[j->bytes](n, to, ds, from, ss);
         at += n;
     }
 }

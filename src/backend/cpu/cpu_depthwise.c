@@ -29,21 +29,14 @@ typedef struct parts {
     bool   w_known, bias_known;
 } parts;
 
-static bool is_known(const fl_op_desc *d, int slot)
-{
-    const fl_tensor_desc *t = fl_cpu_in(d, slot);
-
-    return !t || t->constant;
-}
-
 static parts parts_of(const fl_depthwise_any *k, const fl_op_desc *d)
 {
-    const int64_t *f = d->in[FL_CONV_FILTER]->dim;
+    const int64_t *f = d->in[FL_SLOT_WEIGHTS]->dim;
     const size_t channels = fl_round_up((size_t)(f[2] * f[3]), (size_t)k->lanes);
 
     return (parts){fl_round_up(channels * (size_t)(f[0] * f[1]) * sizeof(float), FL_ALIGN),
-                   fl_round_up(channels * sizeof(float), FL_ALIGN), is_known(d, FL_CONV_FILTER),
-                   is_known(d, FL_CONV_BIAS_SLOT)};
+                   fl_round_up(channels * sizeof(float), FL_ALIGN), fl_cpu_is_known(d, FL_SLOT_WEIGHTS),
+                   fl_cpu_is_known(d, FL_SLOT_BIAS)};
 }
 
 static size_t packed(const fl_depthwise_any *k, const fl_op_desc *d)
@@ -62,7 +55,7 @@ static size_t workspace(const fl_depthwise_any *k, const fl_op_desc *d)
 
 static void pack_filter(const fl_depthwise_any *k, const fl_op_desc *d, const float *filter, float *to, size_t bytes)
 {
-    const int64_t *f = d->in[FL_CONV_FILTER]->dim;
+    const int64_t *f = d->in[FL_SLOT_WEIGHTS]->dim;
     const int64_t channels = f[2] * f[3], taps = f[0] * f[1], lanes = k->lanes;
 
     memset(to, 0, bytes);
@@ -75,7 +68,7 @@ static void pack_bias(const fl_op_desc *d, const float *bias, float *to, size_t 
 {
     memset(to, 0, bytes);
     if (bias)
-        memcpy(to, bias, (size_t)d->in[FL_CONV_BIAS_SLOT]->dim[0] * sizeof *to);
+        memcpy(to, bias, (size_t)d->in[FL_SLOT_BIAS]->dim[0] * sizeof *to);
 }
 
 static floe_status pack(const fl_depthwise_any *k, const fl_op_desc *d, const void *const *consts, fl_buf *out,
@@ -88,9 +81,9 @@ static floe_status pack(const fl_depthwise_any *k, const fl_op_desc *d, const vo
     if (!to)
         return fl_fail_memory(err, bytes, "packed weights");
     if (p.w_known)
-        pack_filter(k, d, consts[FL_CONV_FILTER], (float *)(void *)to, p.w);
+        pack_filter(k, d, consts[FL_SLOT_WEIGHTS], (float *)(void *)to, p.w);
     if (p.bias_known)
-        pack_bias(d, fl_cpu_in(d, FL_CONV_BIAS_SLOT) ? consts[FL_CONV_BIAS_SLOT] : NULL,
+        pack_bias(d, fl_cpu_in(d, FL_SLOT_BIAS) ? consts[FL_SLOT_BIAS] : NULL,
                   (float *)(void *)(to + (p.w_known ? p.w : 0)), p.bias);
     return FLOE_OK;
 }
@@ -102,7 +95,7 @@ typedef struct job {
     const fl_depthwise_any   *any;
     const fl_depthwise_patch *patch; /* or NULL */
     fl_act_fn                 act;   /* behind the kernel, or NULL */
-    float                     low, high;
+    fl_clamp                  clamp;
     const float              *x, *w, *bias, *residual;
     float                    *y;
     int64_t                   multiplier, places;
@@ -121,12 +114,12 @@ static void find_weights(job *j, const fl_step *step)
     j->w = (const float *)(const void *)known;
     j->bias = (const float *)(const void *)(known + (p.w_known ? p.w : 0));
     if (!p.w_known) {
-        pack_filter(j->any, d, step->in[FL_CONV_FILTER], (float *)(void *)made, p.w);
+        pack_filter(j->any, d, step->in[FL_SLOT_WEIGHTS], (float *)(void *)made, p.w);
         j->w = (const float *)(const void *)made;
     }
     if (!p.bias_known) {
         float *to = (float *)(void *)(made + (p.w_known ? 0 : p.w));
-        pack_bias(d, step->in[FL_CONV_BIAS_SLOT], to, p.bias);
+        pack_bias(d, step->in[FL_SLOT_BIAS], to, p.bias);
         j->bias = to;
     }
 }
@@ -165,8 +158,8 @@ static fl_depthwise_tile tile_at(const range *r, int64_t i, int64_t j, int64_t s
         .y_pixel = (size_t)q->conv.cout,
         .channels = (size_t)channels,
         .multiplier = (size_t)q->multiplier,
-        .low = q->low,
-        .high = q->high,
+        .low = q->clamp.low,
+        .high = q->clamp.high,
     };
 }
 
@@ -261,16 +254,6 @@ static void run_task(void *arg, size_t task, size_t worker)
         run_band(&r, i, last - i < band ? last - i : band);
 }
 
-static void set_act(job *j)
-{
-    const int act = j->conv.act;
-
-    j->low = act == FL_UNARY_RELU || act == FL_UNARY_RELU6 ? 0.0f : -INFINITY;
-    j->high = act == FL_UNARY_RELU6 ? 6.0f : INFINITY;
-    if (act != FL_UNARY_NONE && act != FL_UNARY_RELU && act != FL_UNARY_RELU6)
-        j->act = fl_act_kernel(j->any->isa);
-}
-
 /* Stripes of an even count of rows, so that patches are cut alike whatever the count of threads. */
 static void cut_stripes(job *j)
 {
@@ -287,13 +270,13 @@ static void cut_stripes(job *j)
 
 static void run(const fl_depthwise_any *any, const fl_depthwise_patch *patch, const fl_step *step, fl_stream *stream)
 {
-    const int64_t *f = step->desc->in[FL_CONV_FILTER]->dim;
+    const int64_t *f = step->desc->in[FL_SLOT_WEIGHTS]->dim;
     job j = {
         .conv = fl_conv_of(step->desc),
         .any = any,
         .patch = patch,
-        .x = step->in[FL_CONV_X],
-        .residual = fl_cpu_data(step, FL_CONV_RESIDUAL_SLOT),
+        .x = step->in[FL_SLOT_X],
+        .residual = fl_cpu_data(step, FL_SLOT_RESIDUAL),
         .y = step->out[0],
         .multiplier = f[3],
         .places = f[0] * f[1],
@@ -304,7 +287,8 @@ static void run(const fl_depthwise_any *any, const fl_depthwise_patch *patch, co
     if (c->images < 1 || c->h.out < 1 || c->w.out < 1)
         return;
     find_weights(&j, step);
-    set_act(&j);
+    if (!fl_act_clamp(c->act, &j.clamp))
+        j.act = fl_act_kernel(any->isa);
     cut_stripes(&j);
     fl_pool_run(stream->pool, run_task, &j, (size_t)(c->images * j.stripes * j.ranges));
 }
@@ -314,7 +298,7 @@ static void run(const fl_depthwise_any *any, const fl_depthwise_patch *patch, co
 static bool any_supports(const fl_depthwise_any *k, const fl_op_desc *d, const fl_device_info *device,
                          const char **why_not)
 {
-    const int64_t *f = d->in[FL_CONV_FILTER]->dim;
+    const int64_t *f = d->in[FL_SLOT_WEIGHTS]->dim;
 
     if (device->isa < (int)k->isa)
         return fl_cpu_refuse(why_not, "needs a higher instruction set");
@@ -328,7 +312,7 @@ static bool any_supports(const fl_depthwise_any *k, const fl_op_desc *d, const f
 static bool patch_supports(const fl_depthwise_patch *k, const fl_op_desc *d, const fl_device_info *device,
                            const char **why_not)
 {
-    const int64_t *f = d->in[FL_CONV_FILTER]->dim;
+    const int64_t *f = d->in[FL_SLOT_WEIGHTS]->dim;
     const fl_conv_params *p = &d->p.conv;
 
     if (!any_supports(k->any, d, device, why_not))
@@ -374,8 +358,8 @@ static bool patch_supports(const fl_depthwise_patch *k, const fl_op_desc *d, con
         .level = FL_CPU_##ISA,                                                                                        \
         .supports = supports_##id,                                                                                    \
         .workspace_bytes = workspace_##id,                                                                            \
-        .packs = 1u << FL_CONV_FILTER | 1u << FL_CONV_BIAS_SLOT,                                                      \
-        .in_place = 1u << FL_CONV_RESIDUAL_SLOT,                                                                      \
+        .packs = 1u << FL_SLOT_WEIGHTS | 1u << FL_SLOT_BIAS,                                                          \
+        .in_place = 1u << FL_SLOT_RESIDUAL,                                                                           \
         .pack = pack_##id,                                                                                            \
         .packed_bytes = packed_##id,                                                                                  \
         .run = run_##id};

@@ -31,7 +31,7 @@ typedef struct plan {
     const fl_gemm_job *job;
     size_t    scratch_bytes;
     fl_act_fn act; /* behind the kernel, or NULL */
-    float     low, high;
+    fl_clamp  clamp;
     bool      by_row; /* tiles stay within a row of pixels */
     bool      inside; /* no tap of any pixel is outside */
     int64_t   tiles;  /* in all */
@@ -210,7 +210,7 @@ static void set_up_tile(const plan *p, block_tile *bt, int64_t index, const floa
     const int64_t w = job->w.count, h = job->h.count;
     bt->y = pixel / w / h * job->y_image + pixel / w % h * job->y_row + pixel % w * job->y_pixel;
     bt->tile = (fl_gemm_tile){.a = pointers, .tap = taps, .taps = n, .depth = (size_t)s->depth,
-                              .stride = (size_t)job->y_pixel, .low = p->low, .high = p->high};
+                              .stride = (size_t)job->y_pixel, .low = p->clamp.low, .high = p->clamp.high};
 }
 
 /* Points a tile to a sliver. */
@@ -315,24 +315,14 @@ static void run_pool_task(void *arg, size_t task, size_t worker)
     run_task(a->plan, task, fl_cpu_scratch(a->stream, worker));
 }
 
-/* relu and relu6 are clamps and cost nothing in the kernel; no activation is a clamp to everything. */
-static void set_act(plan *p)
-{
-    const int act = p->job->act;
-
-    p->low = act == FL_UNARY_RELU || act == FL_UNARY_RELU6 ? 0.0f : -INFINITY;
-    p->high = act == FL_UNARY_RELU6 ? 6.0f : INFINITY;
-    if (act != FL_UNARY_NONE && act != FL_UNARY_RELU && act != FL_UNARY_RELU6)
-        p->act = fl_act_kernel(p->job->shape.kernel->isa);
-}
-
 static bool make_plan(plan *p, const fl_gemm_job *job, size_t threads, const fl_device_info *device,
                       size_t scratch_bytes)
 {
     if (job->images < 1 || job->h.count < 1 || job->w.count < 1 || job->shape.columns < 1)
         return false;
     *p = (plan){.job = job, .scratch_bytes = scratch_bytes};
-    set_act(p);
+    if (!fl_act_clamp(job->act, &p->clamp)) /* clamps cost nothing in the kernel */
+        p->act = fl_act_kernel(job->shape.kernel->isa);
     cut_tiles(p);
     cut_blocks(p, threads, device);
     return true;

@@ -32,21 +32,17 @@ typedef struct fl_gemm_axis {
 /* A plain axis: `count` pixels one after the other, one tap. */
 static inline fl_gemm_axis fl_gemm_axis_plain(int64_t count) { return (fl_gemm_axis){count, count, 1, 0, 1, 1, 0, 1}; }
 
-typedef struct fl_gemm_shape { /* what packing needs to know */
+/* What packing needs to know: the product, and where the filter's elements lie. */
+typedef struct fl_gemm_shape {
     const fl_gemm_kernel *kernel;
-    int64_t groups, taps, depth, columns; /* of one group */
+    int64_t groups, taps, depth, columns;                     /* of one group */
+    int64_t group_step, tap_step, depth_step, column_step;    /* floats from one to the next in the filter */
 } fl_gemm_shape;
 
 int64_t fl_gemm_slivers(const fl_gemm_shape *shape); /* of a group */
 int64_t fl_gemm_sliver_floats(const fl_gemm_shape *shape);
 size_t fl_gemm_b_floats(const fl_gemm_shape *shape);    /* a multiple of FL_ALIGN bytes; so is the next */
 size_t fl_gemm_bias_floats(const fl_gemm_shape *shape);
-
-/* Where element (group, tap, depth, column) of the filter lies, in floats. */
-typedef struct fl_gemm_source {
-    const float *data;
-    int64_t      group, tap, depth, column;
-} fl_gemm_source;
 
 typedef struct fl_gemm_job {
     fl_gemm_shape shape;
@@ -69,37 +65,53 @@ void fl_gemm_run(const fl_gemm_job *job, fl_stream *stream);
 /* From within a task, in a part of the worker's scratch. */
 void fl_gemm_run_alone(const fl_gemm_job *job, const fl_stream *stream, void *scratch, size_t scratch_bytes);
 
+/* ---- filter and bias that may be constant or not
+ *
+ * Constant ones are packed at build time; others are packed into the workspace in each run. Both memories hold
+ * [b if it belongs there][bias if it belongs there]; an absent bias counts as constant. */
+size_t fl_gemm_packed_bytes(fl_gemm_shape shape, const fl_op_desc *desc);
+size_t fl_gemm_workspace_bytes(fl_gemm_shape shape, const fl_op_desc *desc);
+floe_status fl_gemm_pack(fl_gemm_shape shape, const fl_op_desc *desc, const void *const *consts, fl_buf *out,
+                         floe_error *err);
+/* Packs what is not constant and sets the job's b and bias. */
+void fl_gemm_weights(fl_gemm_job *job, const fl_step *step, fl_stream *stream);
+
+#define FL_GEMM_TAKEN (1u << FL_SLOT_WEIGHTS | 1u << FL_SLOT_BIAS)
+
 /* ---- the tactics of a family: one an fl_gemm_kernel
  *
- * FL_GEMM_TACTIC defines fl_cpu_<op>_<method>_<mr>x<nr>_<isa>: its name, slots that pack takes, slots that the result
- * may overwrite, and functions that pass the kernel on to those of the file: <method>_supports(kernel, desc, why_not),
- * <method>_workspace(kernel, desc, batch), <method>_packed(kernel, desc), <method>_pack(kernel, desc, consts, out, err),
- * <method>_run(kernel, step, stream). */
-#define FL_GEMM_TACTIC(op_name, OP, method, dtype, mr, nr, ISA, suffix, taken, over)                                  \
+ * FL_GEMM_TACTIC defines fl_cpu_<op>_<method>_<mr>x<nr>_<isa> from three functions of the file:
+ *
+ *     <method>_supports(kernel, desc, why_not)
+ *     <method>_shape(kernel, desc, batch)        dims may depend on the batch before run
+ *     <method>_run(kernel, step, stream)
+ *
+ * more: bytes of workspace beside the filter's, in terms of d and batch. */
+#define FL_GEMM_TACTIC(op_name, OP, method, dtype, mr, nr, ISA, suffix, more)                                         \
     static bool method##_supports_##mr##x##nr##_##suffix(const fl_op_desc *d, const fl_device_info *device,           \
-                                                                const char **why_not)                                 \
+                                                         const char **why_not)                                        \
     {                                                                                                                 \
         if (device->isa < FL_CPU_##ISA)                                                                               \
             return fl_cpu_refuse(why_not, "needs instruction set " #suffix);                                          \
         return method##_supports(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d, why_not);                             \
     }                                                                                                                 \
     static size_t method##_workspace_##mr##x##nr##_##suffix(const fl_op_desc *d, const fl_device_info *device,        \
-                                                                   int64_t batch)                                     \
+                                                            int64_t batch)                                            \
     {                                                                                                                 \
         (void)device;                                                                                                 \
-        return method##_workspace(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d, batch);                              \
+        return fl_gemm_workspace_bytes(method##_shape(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d, batch), d) +     \
+               (more);                                                                                                \
     }                                                                                                                 \
     static size_t method##_packed_##mr##x##nr##_##suffix(const fl_op_desc *d)                                         \
     {                                                                                                                 \
-        return method##_packed(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d);                                        \
+        return fl_gemm_packed_bytes(method##_shape(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d, 1), d);             \
     }                                                                                                                 \
     static floe_status method##_pack_##mr##x##nr##_##suffix(const fl_op_desc *d, const void *const *consts,           \
-                                                                   fl_buf *out, floe_error *err)                      \
+                                                            fl_buf *out, floe_error *err)                             \
     {                                                                                                                 \
-        return method##_pack(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d, consts, out, err);                        \
+        return fl_gemm_pack(method##_shape(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, d, 1), d, consts, out, err);   \
     }                                                                                                                 \
-    static floe_status method##_run_##mr##x##nr##_##suffix(const fl_step *step, fl_stream *stream,                    \
-                                                                  floe_error *err)                                    \
+    static floe_status method##_run_##mr##x##nr##_##suffix(const fl_step *step, fl_stream *stream, floe_error *err)   \
     {                                                                                                                 \
         (void)err;                                                                                                    \
         method##_run(&fl_##dtype##_gemm_##mr##x##nr##__##suffix, step, stream);                                       \
@@ -111,28 +123,10 @@ void fl_gemm_run_alone(const fl_gemm_job *job, const fl_stream *stream, void *sc
         .level = FL_CPU_##ISA,                                                                                        \
         .supports = method##_supports_##mr##x##nr##_##suffix,                                                         \
         .workspace_bytes = method##_workspace_##mr##x##nr##_##suffix,                                                 \
-        .packs = taken,                                                                                               \
-        .in_place = over,                                                                                             \
+        .packs = FL_GEMM_TAKEN,                                                                                       \
+        .in_place = 1u << FL_SLOT_RESIDUAL,                                                                           \
         .pack = method##_pack_##mr##x##nr##_##suffix,                                                                 \
         .packed_bytes = method##_packed_##mr##x##nr##_##suffix,                                                       \
         .run = method##_run_##mr##x##nr##_##suffix};
-
-/* ---- filter and bias that may be constant or not
- *
- * Constant ones are packed at build time; others are packed into the workspace in each run. Both memories hold
- * [b if it belongs there][bias if it belongs there]; an absent bias counts as constant. */
-typedef struct fl_gemm_parts {
-    size_t packed_b, packed_bias, workspace_b, workspace_bias; /* bytes; one of each pair is 0 */
-} fl_gemm_parts;
-
-fl_gemm_parts fl_gemm_parts_of(const fl_gemm_shape *shape, const fl_op_desc *desc, int b_slot, int bias_slot);
-static inline size_t fl_gemm_packed_bytes(const fl_gemm_parts *p) { return p->packed_b + p->packed_bias; }
-static inline size_t fl_gemm_workspace_bytes(const fl_gemm_parts *p) { return p->workspace_b + p->workspace_bias; }
-/* from->data is set here, from the constant or at run time. */
-floe_status fl_gemm_pack(const fl_gemm_shape *shape, const fl_gemm_source *from, const fl_op_desc *desc, int b_slot,
-                         int bias_slot, const void *const *consts, fl_buf *out, floe_error *err);
-/* Packs what is not constant and sets the job's b and bias. */
-void fl_gemm_weights(fl_gemm_job *job, const fl_gemm_source *from, const fl_step *step, fl_stream *stream, int b_slot,
-                     int bias_slot);
 
 #endif

@@ -26,16 +26,15 @@ size_t fl_gemm_bias_floats(const fl_gemm_shape *s)
 }
 
 typedef struct packing {
-    const fl_gemm_shape  *shape;
-    const fl_gemm_source *from;
-    float                *to;
+    const fl_gemm_shape *shape;
+    const float         *from;
+    float               *to;
 } packing;
 
 static void pack_sliver(void *arg, size_t task, size_t worker)
 {
     const packing *p = arg;
     const fl_gemm_shape *s = p->shape;
-    const fl_gemm_source *f = p->from;
     const int64_t slivers = fl_gemm_slivers(s), wide = s->kernel->columns;
     const int64_t group = (int64_t)task / slivers, column = (int64_t)task % slivers * wide;
     const int64_t n = s->columns - column < wide ? s->columns - column : wide;
@@ -44,16 +43,17 @@ static void pack_sliver(void *arg, size_t task, size_t worker)
     (void)worker;
     for (int64_t t = 0; t < s->taps; t++) {
         for (int64_t k = 0; k < s->depth; k++, to += wide) {
-            const float *from = f->data + group * f->group + t * f->tap + k * f->depth + column * f->column;
+            const float *from =
+                p->from + group * s->group_step + t * s->tap_step + k * s->depth_step + column * s->column_step;
             for (int64_t j = 0; j < n; j++)
-                to[j] = from[j * f->column];
+                to[j] = from[j * s->column_step];
             for (int64_t j = n; j < wide; j++)
                 to[j] = 0;
         }
     }
 }
 
-static void pack_b(const fl_gemm_shape *shape, const fl_gemm_source *from, float *to, fl_stream *stream)
+static void pack_b(const fl_gemm_shape *shape, const float *from, float *to, fl_stream *stream)
 {
     packing p = {shape, from, to};
     const size_t used = (size_t)(shape->groups * fl_gemm_slivers(shape) * fl_gemm_sliver_floats(shape));
@@ -74,55 +74,62 @@ static void pack_bias(const fl_gemm_shape *s, const float *bias, float *to)
 
 /* ---- of a step */
 
-static bool is_known(const fl_op_desc *desc, int slot)
-{
-    const fl_tensor_desc *t = fl_cpu_in(desc, slot);
+typedef struct parts {
+    size_t packed_b, packed_bias, workspace_b, workspace_bias; /* bytes; one of each pair is 0 */
+} parts;
 
-    return !t || t->constant;
-}
-
-fl_gemm_parts fl_gemm_parts_of(const fl_gemm_shape *shape, const fl_op_desc *desc, int b_slot, int bias_slot)
+static parts parts_of(const fl_gemm_shape *shape, const fl_op_desc *desc)
 {
     const size_t b = fl_gemm_b_floats(shape) * sizeof(float), bias = fl_gemm_bias_floats(shape) * sizeof(float);
-    const bool b_known = is_known(desc, b_slot), bias_known = is_known(desc, bias_slot);
+    const bool b_known = fl_cpu_is_known(desc, FL_SLOT_WEIGHTS), bias_known = fl_cpu_is_known(desc, FL_SLOT_BIAS);
 
-    return (fl_gemm_parts){b_known ? b : 0, bias_known ? bias : 0, b_known ? 0 : b, bias_known ? 0 : bias};
+    return (parts){b_known ? b : 0, bias_known ? bias : 0, b_known ? 0 : b, bias_known ? 0 : bias};
 }
 
-floe_status fl_gemm_pack(const fl_gemm_shape *shape, const fl_gemm_source *from, const fl_op_desc *desc, int b_slot,
-                         int bias_slot, const void *const *consts, fl_buf *out, floe_error *err)
+size_t fl_gemm_packed_bytes(fl_gemm_shape shape, const fl_op_desc *desc)
 {
-    const fl_gemm_parts parts = fl_gemm_parts_of(shape, desc, b_slot, bias_slot);
-    fl_gemm_source source = *from;
-    uint8_t *to = fl_buf_extend(out, fl_gemm_packed_bytes(&parts));
+    const parts p = parts_of(&shape, desc);
+
+    return p.packed_b + p.packed_bias;
+}
+
+size_t fl_gemm_workspace_bytes(fl_gemm_shape shape, const fl_op_desc *desc)
+{
+    const parts p = parts_of(&shape, desc);
+
+    return p.workspace_b + p.workspace_bias;
+}
+
+floe_status fl_gemm_pack(fl_gemm_shape shape, const fl_op_desc *desc, const void *const *consts, fl_buf *out,
+                         floe_error *err)
+{
+    const parts p = parts_of(&shape, desc);
+    uint8_t *to = fl_buf_extend(out, p.packed_b + p.packed_bias);
 
     if (!to)
-        return fl_fail_memory(err, fl_gemm_packed_bytes(&parts), "packed weights");
-    source.data = consts[b_slot];
-    if (parts.packed_b)
-        pack_b(shape, &source, (float *)(void *)to, NULL);
-    if (parts.packed_bias)
-        pack_bias(shape, fl_cpu_in(desc, bias_slot) ? consts[bias_slot] : NULL, (float *)(void *)(to + parts.packed_b));
+        return fl_fail_memory(err, p.packed_b + p.packed_bias, "packed weights");
+    if (p.packed_b)
+        pack_b(&shape, consts[FL_SLOT_WEIGHTS], (float *)(void *)to, NULL);
+    if (p.packed_bias)
+        pack_bias(&shape, fl_cpu_in(desc, FL_SLOT_BIAS) ? consts[FL_SLOT_BIAS] : NULL,
+                  (float *)(void *)(to + p.packed_b));
     return FLOE_OK;
 }
 
-void fl_gemm_weights(fl_gemm_job *job, const fl_gemm_source *from, const fl_step *step, fl_stream *stream, int b_slot,
-                     int bias_slot)
+void fl_gemm_weights(fl_gemm_job *job, const fl_step *step, fl_stream *stream)
 {
-    const fl_gemm_parts parts = fl_gemm_parts_of(&job->shape, step->desc, b_slot, bias_slot);
+    const parts p = parts_of(&job->shape, step->desc);
     const uint8_t *packed = step->packed;
     uint8_t *workspace = step->workspace;
-    fl_gemm_source source = *from;
 
     job->b = (const float *)(const void *)packed;
-    job->bias = (const float *)(const void *)(packed + parts.packed_b);
-    if (parts.workspace_b) {
-        source.data = step->in[b_slot];
-        pack_b(&job->shape, &source, (float *)(void *)workspace, stream);
+    job->bias = (const float *)(const void *)(packed + p.packed_b);
+    if (p.workspace_b) {
+        pack_b(&job->shape, step->in[FL_SLOT_WEIGHTS], (float *)(void *)workspace, stream);
         job->b = (const float *)(const void *)workspace;
     }
-    if (parts.workspace_bias) {
-        pack_bias(&job->shape, step->in[bias_slot], (float *)(void *)(workspace + parts.workspace_b));
-        job->bias = (const float *)(const void *)(workspace + parts.workspace_b);
+    if (p.workspace_bias) {
+        pack_bias(&job->shape, step->in[FL_SLOT_BIAS], (float *)(void *)(workspace + p.workspace_b));
+        job->bias = (const float *)(const void *)(workspace + p.workspace_b);
     }
 }

@@ -6,27 +6,19 @@
  */
 #include "backend/cpu/cpu_gemm.h"
 
-enum { A, B, BIAS, RESIDUAL };
+enum { A = FL_SLOT_X, B = FL_SLOT_WEIGHTS };
 
-static fl_gemm_shape shape_of(const fl_gemm_kernel *kernel, const fl_op_desc *d, int64_t batch)
+static fl_gemm_shape gemm_shape(const fl_gemm_kernel *kernel, const fl_op_desc *d, int64_t batch)
 {
-    const int64_t *b = d->in[B]->dim;
-    const int64_t rows = fl_dim_at(b[0], batch), columns = fl_dim_at(b[1], batch);
-    const bool t = d->p.matmul.transpose_b;
+    const int64_t rows = fl_dim_at(d->in[B]->dim[0], batch), columns = fl_dim_at(d->in[B]->dim[1], batch);
 
-    return (fl_gemm_shape){kernel, 1, 1, t ? columns : rows, t ? rows : columns};
-}
-
-static fl_gemm_source source_of(const fl_op_desc *d, int64_t batch)
-{
-    const int64_t wide = fl_dim_at(d->in[B]->dim[1], batch);
-
-    return d->p.matmul.transpose_b ? (fl_gemm_source){NULL, 0, 0, 1, wide} : (fl_gemm_source){NULL, 0, 0, wide, 1};
+    return d->p.matmul.transpose_b ? (fl_gemm_shape){kernel, 1, 1, columns, rows, 0, 0, 1, columns}
+                                   : (fl_gemm_shape){kernel, 1, 1, rows, columns, 0, 0, columns, 1};
 }
 
 static bool gemm_supports(const fl_gemm_kernel *kernel, const fl_op_desc *d, const char **why_not)
 {
-    const fl_gemm_shape shape = shape_of(kernel, d, 1);
+    const fl_gemm_shape shape = gemm_shape(kernel, d, 1);
 
     if (!fl_cpu_all_of(d, FL_F32))
         return fl_cpu_refuse(why_not, "other types than f32");
@@ -42,31 +34,6 @@ static bool gemm_supports(const fl_gemm_kernel *kernel, const fl_op_desc *d, con
 static size_t a_bytes(const fl_op_desc *d, int64_t batch)
 {
     return d->p.matmul.transpose_a ? fl_round_up(fl_tensor_bytes_at(d->in[A], batch), FL_ALIGN) : 0;
-}
-
-static size_t gemm_workspace(const fl_gemm_kernel *kernel, const fl_op_desc *d, int64_t batch)
-{
-    const fl_gemm_shape shape = shape_of(kernel, d, batch);
-    const fl_gemm_parts parts = fl_gemm_parts_of(&shape, d, B, BIAS);
-
-    return fl_gemm_workspace_bytes(&parts) + a_bytes(d, batch);
-}
-
-static size_t gemm_packed(const fl_gemm_kernel *kernel, const fl_op_desc *d)
-{
-    const fl_gemm_shape shape = shape_of(kernel, d, 1);
-    const fl_gemm_parts parts = fl_gemm_parts_of(&shape, d, B, BIAS);
-
-    return fl_gemm_packed_bytes(&parts);
-}
-
-static floe_status gemm_pack(const fl_gemm_kernel *kernel, const fl_op_desc *d, const void *const *consts, fl_buf *out,
-                             floe_error *err)
-{
-    const fl_gemm_shape shape = shape_of(kernel, d, 1);
-    const fl_gemm_source source = source_of(d, 1);
-
-    return fl_gemm_pack(&shape, &source, d, B, BIAS, consts, out, err);
 }
 
 /* ---- a transposed */
@@ -98,16 +65,15 @@ static void transpose_columns(void *arg, size_t task, size_t worker)
 static void gemm_run(const fl_gemm_kernel *kernel, const fl_step *step, fl_stream *stream)
 {
     const fl_op_desc *d = step->desc;
-    const fl_gemm_source source = source_of(d, 1);
     const int64_t m = d->out[0]->dim[0], n = d->out[0]->dim[1];
     fl_gemm_job job = {
-        .shape = shape_of(kernel, d, 1),
+        .shape = gemm_shape(kernel, d, 1),
         .h = fl_gemm_axis_plain(1),
         .w = fl_gemm_axis_plain(m),
         .images = 1,
         .filter_width = 1,
         .x = step->in[A],
-        .residual = fl_cpu_data(step, RESIDUAL),
+        .residual = fl_cpu_data(step, FL_SLOT_RESIDUAL),
         .y = step->out[0],
         .y_image = m * n,
         .y_row = m * n,
@@ -118,10 +84,9 @@ static void gemm_run(const fl_gemm_kernel *kernel, const fl_step *step, fl_strea
     const int64_t k = job.shape.depth;
 
     job.x_pixel = k;
-    fl_gemm_weights(&job, &source, step, stream, B, BIAS);
+    fl_gemm_weights(&job, step, stream);
     if (d->p.matmul.transpose_a) {
-        const fl_gemm_parts parts = fl_gemm_parts_of(&job.shape, d, B, BIAS);
-        float *to = (float *)(void *)((uint8_t *)step->workspace + fl_gemm_workspace_bytes(&parts));
+        float *to = (float *)(void *)((uint8_t *)step->workspace + fl_gemm_workspace_bytes(job.shape, d));
         transposition t = {step->in[A], to, k, m};
         fl_pool_run(m * k < 10000 ? NULL : stream->pool, transpose_columns, &t, (size_t)((m + SQUARE - 1) / SQUARE));
         job.x = to;
@@ -129,8 +94,7 @@ static void gemm_run(const fl_gemm_kernel *kernel, const fl_step *step, fl_strea
     fl_gemm_run(&job, stream);
 }
 
-#define TAKEN (1u << B | 1u << BIAS)
 #define FL_GEMM(dtype, mr, nr, ISA, isa) \
-    FL_GEMM_TACTIC(matmul, MATMUL, gemm, dtype, mr, nr, ISA, isa, TAKEN, 1u << RESIDUAL)
+    FL_GEMM_TACTIC(matmul, MATMUL, gemm, dtype, mr, nr, ISA, isa, a_bytes(d, batch))
 #include "backend/cpu/kernel/gemm.def"
 #undef FL_GEMM

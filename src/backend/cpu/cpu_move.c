@@ -29,8 +29,8 @@ static floe_status run_transpose(const fl_transpose_kernels *kernels, const fl_s
     int64_t x_stride[FL_MAX_RANK], y_stride[FL_MAX_RANK], from[FL_MAX_RANK];
 
     (void)err;
-    fl_dense(x->rank, x->dim, x_stride);
-    fl_dense(y->rank, y->dim, y_stride);
+    fl_dense_strides(x->rank, x->dim, x_stride);
+    fl_dense_strides(y->rank, y->dim, y_stride);
     for (int i = 0; i < y->rank; i++)
         from[i] = x_stride[step->desc->p.transpose.perm[i]];
     fl_cpu_copy(stream, kernels, bytes_of(step), y->rank, y->dim, step->out[0], y_stride, step->in[0], from);
@@ -64,8 +64,8 @@ static floe_status run_slice(const fl_step *step, fl_stream *stream, floe_error 
     const fl_tensor_desc *x = step->desc->in[0], *y = step->desc->out[0];
     int64_t x_stride[FL_MAX_RANK], y_stride[FL_MAX_RANK], first = 0;
 
-    fl_dense(x->rank, x->dim, x_stride);
-    fl_dense(y->rank, y->dim, y_stride);
+    fl_dense_strides(x->rank, x->dim, x_stride);
+    fl_dense_strides(y->rank, y->dim, y_stride);
     for (int i = 0; i < x->rank; i++)
         if (!places_exist(p->begin[i], p->stride[i], y->dim[i], x->dim[i]))
             return fl_fail(err, FLOE_ERR_SHAPE, "axis %d is cut at %lld, stride %lld, size %lld; at this batch it has "
@@ -94,8 +94,8 @@ static floe_status run_broadcast(const fl_step *step, fl_stream *stream, floe_er
     const int skip = y->rank - x->rank;
 
     (void)err;
-    fl_dense(x->rank, x->dim, x_stride);
-    fl_dense(y->rank, y->dim, y_stride);
+    fl_dense_strides(x->rank, x->dim, x_stride);
+    fl_dense_strides(y->rank, y->dim, y_stride);
     for (int i = 0; i < x->rank; i++)
         from[i + skip] = x->dim[i] == 1 ? 0 : x_stride[i];
     fl_cpu_copy(stream, &fl_any_transpose__scalar, bytes_of(step), y->rank, y->dim, step->out[0], y_stride, step->in[0],

@@ -91,7 +91,7 @@ static floe_status run(const fl_step *step, fl_stream *stream, floe_error *err)
         j.dim[0] = j.x_dim[0] = 1;
         j.rank = 1;
     }
-    fl_dense(j.rank, j.x_dim, j.x_stride);
+    fl_dense_strides(j.rank, j.x_dim, j.x_stride);
     for (int i = 0; i + 1 < j.rank; i++)
         rows *= j.dim[i];
     fl_cpu_for(stream, rows, 1, fl_cpu_grain(j.dim[j.rank - 1] * j.bytes), pad_rows, &j);

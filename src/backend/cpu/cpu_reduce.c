@@ -121,7 +121,7 @@ static void do_columns(void *arg, int64_t begin, int64_t end, size_t worker)
 {
     const job *j = arg;
     const fl_view *r = &j->reduced;
-    const int64_t rows = fl_view_rows(r), m = fl_view_row(r), step = r->stride[0][r->rank - 1];
+    const int64_t rows = fl_view_rows(r), m = fl_view_row(r), step = fl_view_step(r, 0);
     const int64_t width = fl_view_row(&j->kept);
 
     for (int64_t i = begin; i < end; i++) {
@@ -150,7 +150,7 @@ static void view_of(fl_view *v, const fl_tensor_desc *x, int32_t axes)
     int64_t dense[FL_MAX_RANK], dim[FL_MAX_RANK], stride[FL_MAX_RANK];
     int rank = 0;
 
-    fl_dense(x->rank, x->dim, dense);
+    fl_dense_strides(x->rank, x->dim, dense);
     for (int i = 0; i < x->rank; i++) {
         if (axes >> i & 1) {
             dim[rank] = x->dim[i];

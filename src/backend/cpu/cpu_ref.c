@@ -55,6 +55,8 @@ static bool supports(const fl_op_desc *desc, const fl_device_info *device, const
     (void)device;
     if (desc->op != FL_OP_REORDER && !fl_cpu_all_plain(desc))
         return fl_cpu_refuse(why_not, "blocked layouts");
+    if (!fl_op_ref_takes(desc))
+        return fl_cpu_refuse(why_not, "half precision");
     return true;
 }
 

@@ -1,5 +1,5 @@
-/* cpu_vector.h - what the tactics that stream through tensors share: cutting work into tasks, views with strides, and
- * one tactic for each instruction set out of one piece of code.
+/* cpu_vector.h - what the tactics that stream through tensors share: cutting work into tasks, and one tactic for each
+ * instruction set out of one piece of code. They walk with the views of op/op_loops.h.
  *
  * A family of kernels is a table of functions, one table for each row of kernel/simd.def. A tactic file writes its
  * supports and run once, with the table as an argument, and expands FL_SIMD to tactics named after the rows:
@@ -11,6 +11,7 @@
 #define FL_CPU_VECTOR_H
 
 #include "backend/cpu/cpu.h"
+#include "op/op_loops.h"
 
 /* ---- work into tasks */
 
@@ -27,37 +28,6 @@ static inline int64_t fl_cpu_grain(int64_t item_bytes)
 {
     return item_bytes >= FL_CPU_TASK_BYTES ? 1 : FL_CPU_TASK_BYTES / (item_bytes > 0 ? item_bytes : 1);
 }
-
-/* ---- views with strides */
-
-#define FL_VIEW_OPERANDS 4
-
-/* Axes outermost first, strides in elements. The last axis is the row; the others count rows. */
-typedef struct fl_view {
-    int     rank, operands; /* rank >= 1 once merged */
-    bool    empty;
-    int64_t dim[FL_MAX_RANK];
-    int64_t stride[FL_VIEW_OPERANDS][FL_MAX_RANK];
-} fl_view;
-
-void fl_view_init(fl_view *v, int rank, const int64_t *dim);
-void fl_view_operand(fl_view *v, const int64_t *stride);
-/* A dense operand that broadcasts to the view's dims. */
-void fl_view_broadcast(fl_view *v, const fl_tensor_desc *t);
-/* Drops axes of size 1 and joins neighbours that every operand walks as one. A view of one element has rank 1. */
-void fl_view_merge(fl_view *v);
-static inline int64_t fl_view_row(const fl_view *v) { return v->dim[v->rank - 1]; }
-int64_t fl_view_rows(const fl_view *v);
-void fl_dense(int rank, const int64_t *dim, int64_t *stride);
-
-/* A place among the rows of a view: offsets of the row of each operand. */
-typedef struct fl_place {
-    int64_t at[FL_VIEW_OPERANDS];
-    int64_t index[FL_MAX_RANK];
-} fl_place;
-
-void fl_view_seek(const fl_view *v, int64_t row, fl_place *place);
-void fl_view_next(const fl_view *v, fl_place *place); /* after the last row comes the first */
 
 /* ---- tactics, one for each row of simd.def */
 

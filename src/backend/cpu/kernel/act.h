@@ -9,6 +9,23 @@
 #include "backend/cpu/cpu_isa.h"
 #include "op/op.h"
 
+#include <math.h>
+
+/* What a result is held to. NaN stays. */
+typedef struct fl_clamp {
+    float low, high;
+} fl_clamp;
+
+/* Whether an activation is a clamp: relu is 0 to infinity, relu6 0 to 6, none everything. *clamp is everything too where
+ * it is not. */
+static inline bool fl_act_clamp(int act, fl_clamp *clamp)
+{
+    const bool rectifies = act == FL_UNARY_RELU || act == FL_UNARY_RELU6;
+
+    *clamp = (fl_clamp){rectifies ? 0.0f : -INFINITY, act == FL_UNARY_RELU6 ? 6.0f : INFINITY};
+    return rectifies || act == FL_UNARY_NONE;
+}
+
 typedef void (*fl_act_fn)(int act, float alpha, size_t n, const float *x, float *y);
 
 #define FL_ACT(dtype, ISA, isa) void fl_##dtype##_act__##isa(int act, float alpha, size_t n, const float *x, float *y);

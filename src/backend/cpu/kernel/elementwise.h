@@ -6,12 +6,7 @@
 #ifndef FL_KERNEL_ELEMENTWISE_H
 #define FL_KERNEL_ELEMENTWISE_H
 
-#include "op/op.h"
-
-/* What a result is held to: relu is 0 to infinity, relu6 0 to 6. NaN stays. */
-typedef struct fl_clamp {
-    float low, high;
-} fl_clamp;
+#include "backend/cpu/kernel/act.h"
 
 /* y[i] = f(x[i]); alpha for leaky_relu */
 typedef void (*fl_unary_fn)(const float *x, float *y, size_t n, float alpha);
@@ -44,5 +39,26 @@ FL_SCALAR_UNARY_LIST(FL_SCALAR_UNARY_DECLARE)
 #undef FL_SCALAR_UNARY_DECLARE
 void fl_f32_floor_mod__scalar(const float *a, size_t a_step, const float *b, size_t b_step, float *y, size_t n,
                               const fl_clamp *clamp);
+
+
+/* The table's fields from functions called unary_<name>, binary_<name>, compare_<name> and normalize. */
+#define FL_ELEMENTWISE_SCALAR_ROW(kind, name) [FL_UNARY_##kind] = fl_f32_##name##__scalar,
+#define FL_ELEMENTWISE_FIELDS                                                                                         \
+    .unary = {[FL_UNARY_NONE] = unary_none, [FL_UNARY_RELU] = unary_relu, [FL_UNARY_RELU6] = unary_relu6,             \
+              [FL_UNARY_LEAKY_RELU] = unary_leaky_relu, [FL_UNARY_ELU] = unary_elu, [FL_UNARY_SELU] = unary_selu,     \
+              [FL_UNARY_SIGMOID] = unary_sigmoid, [FL_UNARY_TANH] = unary_tanh, [FL_UNARY_SOFTPLUS] = unary_softplus, \
+              [FL_UNARY_SOFTSIGN] = unary_softsign, [FL_UNARY_NEG] = unary_neg, [FL_UNARY_ABS] = unary_abs,           \
+              [FL_UNARY_SQRT] = unary_sqrt, [FL_UNARY_RSQRT] = unary_rsqrt, [FL_UNARY_SQUARE] = unary_square,         \
+              [FL_UNARY_EXP] = unary_exp, [FL_UNARY_LOG] = unary_log, [FL_UNARY_FLOOR] = unary_floor,                 \
+              [FL_UNARY_CEIL] = unary_ceil, [FL_UNARY_RECIPROCAL] = unary_reciprocal, [FL_UNARY_SILU] = unary_silu,   \
+              FL_SCALAR_UNARY_LIST(FL_ELEMENTWISE_SCALAR_ROW)},                                                       \
+    .binary = {[FL_BINARY_ADD] = binary_add, [FL_BINARY_SUB] = binary_sub, [FL_BINARY_MUL] = binary_mul,              \
+               [FL_BINARY_DIV] = binary_div, [FL_BINARY_MIN] = binary_min, [FL_BINARY_MAX] = binary_max,              \
+               [FL_BINARY_POW] = binary_pow, [FL_BINARY_SQUARED_DIFFERENCE] = binary_squared_difference,              \
+               [FL_BINARY_FLOOR_DIV] = binary_floor_div, [FL_BINARY_FLOOR_MOD] = fl_f32_floor_mod__scalar},           \
+    .compare = {[FL_BINARY_EQUAL] = compare_equal, [FL_BINARY_NOT_EQUAL] = compare_not_equal,                         \
+                [FL_BINARY_LESS] = compare_less, [FL_BINARY_LESS_EQUAL] = compare_less_equal,                         \
+                [FL_BINARY_GREATER] = compare_greater, [FL_BINARY_GREATER_EQUAL] = compare_greater_equal},            \
+    .normalize = normalize
 
 #endif

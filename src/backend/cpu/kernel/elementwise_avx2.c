@@ -2,9 +2,6 @@
 #include <stddef.h>
 #if defined(__x86_64__)
 #include "backend/cpu/kernel/vbits_avx2.h"
-#include "backend/cpu/kernel/vmath.h"
-#include "backend/cpu/kernel/vmath_log.h"
-
 #include "backend/cpu/kernel/elementwise_tmpl.h"
 #endif
 typedef int elementwise_avx2_is_not_empty;

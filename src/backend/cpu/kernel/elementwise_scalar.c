@@ -38,6 +38,7 @@ UNARY(static, unary_sigmoid, (x < 0 ? expf(x) : 1) / (1 + expf(-fabsf(x))))
 UNARY(static, unary_tanh, tanhf(x))
 UNARY(static, unary_softplus, (x < 0 ? 0 : x) + log1pf(expf(-fabsf(x))))
 UNARY(static, unary_softsign, x / (1 + fabsf(x)))
+UNARY(static, unary_silu, x < 0 ? x * expf(x / 2) * expf(x / 2) / (1 + expf(x)) : x / (1 + expf(-x)))
 UNARY(static, unary_neg, -x)
 UNARY(static, unary_abs, fabsf(x))
 UNARY(static, unary_sqrt, sqrtf(x))
@@ -100,22 +101,4 @@ static void normalize(const float *x, const float *mean, const float *scale, con
         y[i] = clamped((x[i] - mean[i * step]) * scale[i * step] + offset[i * step], clamp);
 }
 
-const fl_elementwise fl_f32_elementwise__scalar = {
-    .unary = {[FL_UNARY_NONE] = unary_none, [FL_UNARY_RELU] = unary_relu, [FL_UNARY_RELU6] = unary_relu6,
-              [FL_UNARY_LEAKY_RELU] = unary_leaky_relu, [FL_UNARY_ELU] = unary_elu, [FL_UNARY_SELU] = unary_selu,
-              [FL_UNARY_SIGMOID] = unary_sigmoid, [FL_UNARY_TANH] = unary_tanh, [FL_UNARY_SOFTPLUS] = unary_softplus,
-              [FL_UNARY_SOFTSIGN] = unary_softsign, [FL_UNARY_NEG] = unary_neg, [FL_UNARY_ABS] = unary_abs,
-              [FL_UNARY_SQRT] = unary_sqrt, [FL_UNARY_RSQRT] = unary_rsqrt, [FL_UNARY_SQUARE] = unary_square,
-              [FL_UNARY_EXP] = unary_exp, [FL_UNARY_LOG] = unary_log, [FL_UNARY_FLOOR] = unary_floor,
-              [FL_UNARY_CEIL] = unary_ceil, [FL_UNARY_RECIPROCAL] = unary_reciprocal,
-#define SCALAR_ROW(kind, name) [FL_UNARY_##kind] = fl_f32_##name##__scalar,
-              FL_SCALAR_UNARY_LIST(SCALAR_ROW)},
-    .binary = {[FL_BINARY_ADD] = binary_add, [FL_BINARY_SUB] = binary_sub, [FL_BINARY_MUL] = binary_mul,
-               [FL_BINARY_DIV] = binary_div, [FL_BINARY_MIN] = binary_min, [FL_BINARY_MAX] = binary_max,
-               [FL_BINARY_POW] = binary_pow, [FL_BINARY_SQUARED_DIFFERENCE] = binary_squared_difference,
-               [FL_BINARY_FLOOR_DIV] = binary_floor_div, [FL_BINARY_FLOOR_MOD] = fl_f32_floor_mod__scalar},
-    .compare = {[FL_BINARY_EQUAL] = compare_equal, [FL_BINARY_NOT_EQUAL] = compare_not_equal,
-                [FL_BINARY_LESS] = compare_less, [FL_BINARY_LESS_EQUAL] = compare_less_equal,
-                [FL_BINARY_GREATER] = compare_greater, [FL_BINARY_GREATER_EQUAL] = compare_greater_equal},
-    .normalize = normalize,
-};
+const fl_elementwise fl_f32_elementwise__scalar = {FL_ELEMENTWISE_FIELDS};

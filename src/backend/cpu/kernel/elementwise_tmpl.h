@@ -4,7 +4,9 @@
  * sides and the clamp are loop invariants: each combination is a loop of its own, made by inlining one body with
  * constants.
  */
+#include "backend/cpu/kernel/activation_tmpl.h"
 #include "backend/cpu/kernel/elementwise.h"
+#include "backend/cpu/kernel/vmath_log.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -22,34 +24,8 @@ INLINE vf clamped(vf x, clamp_vectors c, bool clamps)
     return clamps ? v_min(c.high, v_max(c.low, x)) : x;
 }
 
-/* ---- one argument */
+/* ---- one argument, beside the activations */
 
-#define UNARY(name, expression)                                                     \
-    static void unary_##name(const float *from, float *to, size_t n, float slope)   \
-    {                                                                               \
-        const vf alpha = v_set1(slope);                                             \
-        size_t i = 0;                                                               \
-        (void)alpha;                                                                \
-        for (; i + VN <= n; i += VN) {                                              \
-            const vf x = v_load(from + i);                                          \
-            v_store(to + i, expression);                                            \
-        }                                                                           \
-        if (i < n) {                                                                \
-            const vf x = v_load_part(from + i, n - i);                              \
-            v_store_part(to + i, expression, n - i);                                \
-        }                                                                           \
-    }
-
-UNARY(none, x)
-UNARY(relu, vm_relu(x))
-UNARY(relu6, vm_relu6(x))
-UNARY(leaky_relu, vm_leaky_relu(x, alpha))
-UNARY(elu, vm_elu(x))
-UNARY(selu, vm_selu(x))
-UNARY(sigmoid, vm_sigmoid(x))
-UNARY(tanh, vm_tanh(x))
-UNARY(softplus, vm_softplus(x))
-UNARY(softsign, vm_softsign(x))
 UNARY(neg, v_xor(x, v_set1(-0.0f)))
 UNARY(abs, v_abs(x))
 UNARY(sqrt, v_sqrt(x))
@@ -171,22 +147,4 @@ static void normalize(const float *x, const float *mean, const float *scale, con
 #define TABLE_OF(isa) fl_f32_elementwise__##isa
 #define TABLE(isa) TABLE_OF(isa)
 
-const fl_elementwise TABLE(V_ISA) = {
-    .unary = {[FL_UNARY_NONE] = unary_none, [FL_UNARY_RELU] = unary_relu, [FL_UNARY_RELU6] = unary_relu6,
-              [FL_UNARY_LEAKY_RELU] = unary_leaky_relu, [FL_UNARY_ELU] = unary_elu, [FL_UNARY_SELU] = unary_selu,
-              [FL_UNARY_SIGMOID] = unary_sigmoid, [FL_UNARY_TANH] = unary_tanh, [FL_UNARY_SOFTPLUS] = unary_softplus,
-              [FL_UNARY_SOFTSIGN] = unary_softsign, [FL_UNARY_NEG] = unary_neg, [FL_UNARY_ABS] = unary_abs,
-              [FL_UNARY_SQRT] = unary_sqrt, [FL_UNARY_RSQRT] = unary_rsqrt, [FL_UNARY_SQUARE] = unary_square,
-              [FL_UNARY_EXP] = unary_exp, [FL_UNARY_LOG] = unary_log, [FL_UNARY_FLOOR] = unary_floor,
-              [FL_UNARY_CEIL] = unary_ceil, [FL_UNARY_RECIPROCAL] = unary_reciprocal,
-#define SCALAR_ROW(kind, name) [FL_UNARY_##kind] = fl_f32_##name##__scalar,
-              FL_SCALAR_UNARY_LIST(SCALAR_ROW)},
-    .binary = {[FL_BINARY_ADD] = binary_add, [FL_BINARY_SUB] = binary_sub, [FL_BINARY_MUL] = binary_mul,
-               [FL_BINARY_DIV] = binary_div, [FL_BINARY_MIN] = binary_min, [FL_BINARY_MAX] = binary_max,
-               [FL_BINARY_POW] = binary_pow, [FL_BINARY_SQUARED_DIFFERENCE] = binary_squared_difference,
-               [FL_BINARY_FLOOR_DIV] = binary_floor_div, [FL_BINARY_FLOOR_MOD] = fl_f32_floor_mod__scalar},
-    .compare = {[FL_BINARY_EQUAL] = compare_equal, [FL_BINARY_NOT_EQUAL] = compare_not_equal,
-                [FL_BINARY_LESS] = compare_less, [FL_BINARY_LESS_EQUAL] = compare_less_equal,
-                [FL_BINARY_GREATER] = compare_greater, [FL_BINARY_GREATER_EQUAL] = compare_greater_equal},
-    .normalize = normalize,
-};
+const fl_elementwise TABLE(V_ISA) = {FL_ELEMENTWISE_FIELDS};

@@ -61,6 +61,13 @@ static inline vf vm_sigmoid(vf x)
     return v_div(v_if_lt(x, v_zero(), z, one), v_add(one, z));
 }
 
+/* e^x in two halves: where it alone would be too small to keep its digits, x e^x is not yet. */
+static inline vf vm_silu(vf x)
+{
+    const vf h = vm_exp(v_mul(v_set1(-0.5f), v_abs(x)));
+    return v_div(v_if_lt(x, v_zero(), v_mul(v_mul(x, h), h), x), v_add(v_set1(1.0f), v_mul(h, h)));
+}
+
 static inline vf vm_tanh(vf x)
 {
     const vf a = v_abs(x), t = v_mul(x, x), one = v_set1(1.0f);

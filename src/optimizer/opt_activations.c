@@ -1,8 +1,9 @@
-/* opt_clips.c - minima and maxima with constants become activations, which can be fused:
+/* opt_activations.c - activations that a graph writes out become one layer, which can be fused:
  *
  *   max(x, 0)              -> relu(x)
  *   min(relu(x), 6)        -> relu6(x)     and max(min(x, 6), 0)
  *   max(x * a, x), 0<=a<=1 -> leaky_relu(x, a)
+ *   x * sigmoid(x)         -> silu(x)
  *
  * NaN passes through relu, relu6 and through TensorFlow's minimum and maximum alike.
  */
@@ -45,7 +46,23 @@ static fl_tensor *leaky(const fl_layer *layer, float *alpha)
     return NULL;
 }
 
-floe_status fl_opt_clips(fl_opt_context *ctx, floe_error *err)
+/* x * sigmoid(x) */
+static fl_tensor *silu(const fl_layer *layer)
+{
+    if (layer->removed || layer->desc.op != FL_OP_BINARY || layer->desc.p.binary.func != FL_BINARY_MUL ||
+        layer->desc.p.binary.act)
+        return NULL;
+    for (int slot = 0; slot < 2; slot++) {
+        const fl_layer *gate = layer->in[slot]->producer;
+        fl_tensor *x = layer->in[1 - slot];
+        if (gate && gate->desc.op == FL_OP_UNARY && gate->desc.p.unary.func == FL_UNARY_SIGMOID && gate->in[0] == x &&
+            x->desc.dtype == FL_F32)
+            return x;
+    }
+    return NULL;
+}
+
+floe_status fl_opt_activations(fl_opt_context *ctx, floe_error *err)
 {
     floe_status st = FLOE_OK;
     const size_t n = ctx->net->n_layers; /* new ones are appended behind */
@@ -69,6 +86,8 @@ floe_status fl_opt_clips(fl_opt_context *ctx, floe_error *err)
         }
         if ((x = leaky(layer, &alpha)) != NULL)
             FL_TRY(replace(ctx, layer, x, FL_UNARY_LEAKY_RELU, alpha, err));
+        else if ((x = silu(layer)) != NULL)
+            FL_TRY(replace(ctx, layer, x, FL_UNARY_SILU, 0, err));
     }
 done:
     return st;
