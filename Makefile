@@ -12,7 +12,7 @@ CFLAGS   ?= $(OPT) -g
 CHECKS     = $(if $(filter 1,$(DEV))$(SAN),,-DNDEBUG)
 CFLAGS_ALL = -std=c11 $(CFLAGS) $(CHECKS) -fPIC -fvisibility=hidden -ffp-contract=off -pthread $(CFLAGS_DEV) $(SAN)
 LDFLAGS_ALL = $(LDFLAGS) $(SAN) -pthread
-LDLIBS_CORE = -lm -pthread
+LDLIBS_CORE = -lm -ldl -pthread
 
 # make DEV=1: strict for developers; users never fail on a warning.
 # gcc cannot see that an out parameter is written whenever the status is FLOE_OK, so that warning only cries wolf.
@@ -22,22 +22,38 @@ endif
 
 # The ISA suffix of a kernel file picks its compiler flags, so no file mixes ISAs. x86 kernels are empty files elsewhere.
 FLAGS_scalar := -O3
-ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
+ARCH := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
 ifeq ($(ARCH),x86_64)
 FLAGS_avx2   := -O3 -mavx2 -mfma
 FLAGS_avx512 := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma
 endif
 
+# The CUDA backend needs nvcc to be built, and nothing of it to run. CUDA= builds without; CUDA_ARCHS=90 is quicker.
+NVCC       ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
+CUDA       ?= $(NVCC)
+CUDA_ARCHS ?= 75 80 86 87 89 90 100 110 120
+ifneq ($(CUDA),)
+CPPFLAGS += -DFLOE_CUDA
+CUDA_SRC := $(wildcard src/backend/cuda/*.c)
+CUDA_OBJ := $(patsubst src/backend/cuda/kernel/%.cu,$(BUILD)/obj/cuda/%.o,$(wildcard src/backend/cuda/kernel/*.cu))
+# Machine code for each architecture, and PTX of the first one for those to come.
+NVCC_FLAGS := -std=c++17 -O3 -Isrc -Isrc/backend/cuda/kernel --compress-mode=size -diag-suppress 177 \
+              $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+              -gencode arch=compute_$(firstword $(CUDA_ARCHS)),code=compute_$(firstword $(CUDA_ARCHS))
+else
+$(info floe: no nvcc found: building without the CUDA backend)
+endif
+
 CORE_SRC  := $(wildcard src/*.c src/base/*.c src/op/*.c src/proto/*.c src/tensorflow/*.c src/uff/*.c src/network/*.c \
                src/optimizer/*.c src/builder/*.c src/plan/*.c src/runtime/*.c src/backend/*.c src/backend/cpu/*.c \
-               src/backend/cpu/kernel/*.c)
+               src/backend/cpu/kernel/*.c) $(CUDA_SRC)
 IMAGE_SRC := $(wildcard src/image/*.c)
 CLI_SRC   := $(wildcard cli/*.c)
 RUNTIME_SRC := $(wildcard src/base/*.c src/op/*.c src/plan/*.c src/runtime/*.c src/backend/*.c src/backend/cpu/*.c \
-               src/backend/cpu/kernel/*.c)
+               src/backend/cpu/kernel/*.c) $(CUDA_SRC)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-CORE_OBJ  := $(call obj,$(CORE_SRC))
+CORE_OBJ  := $(call obj,$(CORE_SRC)) $(CUDA_OBJ)
 BASE_OBJ  := $(call obj,$(wildcard src/base/*.c))
 IMAGE_OBJ := $(call obj,$(IMAGE_SRC))
 CLI_OBJ   := $(call obj,$(CLI_SRC))
@@ -66,6 +82,15 @@ $(BUILD)/obj/%_scalar.o: %_scalar.c
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+# The driver's files say in a sentence which CUDA compiled the kernels, for when the driver is too old for them.
+CUDA_VERSION = $(shell $(NVCC) --version | sed -n 's/.*release \([0-9.]*\).*/\1/p')
+$(BUILD)/obj/src/backend/cuda/cuda_driver.o: CPPFLAGS += -DFLOE_CUDA_TOOLKIT='"$(CUDA_VERSION)"'
+$(BUILD)/obj/cuda/%.fatbin: src/backend/cuda/kernel/%.cu
+	@mkdir -p $(@D)
+	$(NVCC) $(NVCC_FLAGS) -MD -MP -MF $(@:.fatbin=.d) -MT $@ -fatbin $< -o $@
+$(BUILD)/obj/cuda/%.o: $(BUILD)/obj/cuda/%.fatbin src/backend/cuda/cuda_embed.S
+	$(CC) -DNAME=$* -DFILE='"$<"' -c src/backend/cuda/cuda_embed.S -o $@
 
 $(BUILD)/libfloe.a: $(CORE_OBJ)
 	rm -f $@ && ar rcs $@ $^
@@ -98,7 +123,7 @@ install: all
 # ---- the run half alone, as a check that nothing of the compile half is needed to run a PLAN
 .PHONY: runtime
 runtime: $(BUILD)/libfloe_runtime.a
-$(BUILD)/libfloe_runtime.a: $(call obj,$(RUNTIME_SRC))
+$(BUILD)/libfloe_runtime.a: $(call obj,$(RUNTIME_SRC)) $(CUDA_OBJ)
 	rm -f $@ && ar rcs $@ $^
 
 # ---- what is needed first, and the walkthrough
@@ -110,7 +135,7 @@ demo: deps
 	@BUILD=$(BUILD) tools/demo.sh
 
 # ---- tests: one program per tests/<kind>/test_<name>.c, linked with the static libraries
-TEST_SRC    := $(wildcard tests/*/test_*.c)
+TEST_SRC    := $(filter-out $(if $(CUDA),,tests/cuda/%),$(wildcard tests/*/test_*.c))
 TEST_COMMON := $(call obj,$(wildcard tests/common/*.c))
 TEST_BIN    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 TEST_SCRIPT := $(wildcard tests/*/test_*.sh tests/*/test_*.py)
@@ -125,9 +150,47 @@ $(BUILD)/tests/runtime/%: $(BUILD)/obj/tests/runtime/%.o $(call obj,tests/common
                           $(BUILD)/libfloe_runtime.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $^ -o $@ $(TEST_LIBS) $(LDLIBS_CORE)
+# tests/hostile/test_tools_* run the program in children of their own: cli/main.c comes in through their source.
+$(BUILD)/tests/hostile/test_tools_%: $(BUILD)/obj/tests/hostile/test_tools_%.o $(TEST_COMMON) \
+                          $(filter-out %/cli/main.o,$(CLI_OBJ)) $(IMAGE_OBJ) $(BUILD)/libfloe.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $^ -o $@ $(TEST_LIBS) $(LDLIBS_CORE)
 $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(BUILD)/libfloe.a $(BUILD)/libfloe_image.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $^ -o $@ $(IMAGE_LIBS) $(LDLIBS_CORE)
+
+# floe's CUDA kernels on the CPU: a stand-in for libcuda.so.1 (tests/cuda/fake_cuda.cpp). Misaligned vectors, negative shifts
+# and overflowing indices, which the CPU would let pass, end the program with file and line.
+EMULATED     := $(BUILD)/tests/cuda/libcuda_emulated.so
+EMULATED_OBJ := $(patsubst %.cu,$(BUILD)/obj/emulated/%.o,$(notdir $(wildcard src/backend/cuda/kernel/*.cu tests/cuda/*.cu))) \
+                $(patsubst tests/cuda/%.cpp,$(BUILD)/obj/emulated/%.o,tests/cuda/emulate_run.cpp \
+                  tests/cuda/fake_cuda.cpp tests/cuda/fake_work.cpp)
+EMULATE_FLAGS = -std=c++17 $(CFLAGS) -D_GNU_SOURCE -Iinclude -Isrc -Isrc/backend/cuda/kernel -Itests/cuda -fPIC -fvisibility=hidden \
+                -fno-strict-aliasing -ffp-contract=off -pthread -Wno-unknown-pragmas $(filter-out -fsanitize=thread,$(SAN))
+EMULATE_CHECK = $(if $(findstring thread,$(SAN)),,-fsanitize=alignment,bounds,shift,signed-integer-overflow,integer-divide-by-zero \
+                -fno-sanitize-recover=all)
+define EMULATE_UNIT
+@mkdir -p $(@D)
+$(CXX) $(EMULATE_FLAGS) $(EMULATE_CHECK) -DFL_EMULATE=$* -DFL_EMULATE_FILE='"$<"' -I. -MMD -MP -c tests/cuda/emulate_unit.cpp -o $@
+endef
+$(BUILD)/obj/emulated/%.o: src/backend/cuda/kernel/%.cu
+	$(EMULATE_UNIT)
+$(BUILD)/obj/emulated/%.o: tests/cuda/%.cu
+	$(EMULATE_UNIT)
+$(BUILD)/obj/emulated/%.o: tests/cuda/%.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(EMULATE_FLAGS) -MMD -MP -c $< -o $@
+$(EMULATED): $(EMULATED_OBJ)
+	@mkdir -p $(@D)
+	$(CXX) -shared -Wl,-z,defs $(filter-out -fsanitize=thread,$(SAN)) $(EMULATE_CHECK) $^ -o $@ -ldl
+$(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/cuda/test_*.c)): | $(EMULATED)
+.PHONY: emulated
+emulated: $(EMULATED)
+# Another stand-in, which computes nothing and fails on demand.
+$(BUILD)/tests/cuda/fail_cuda.so: tests/cuda/fail_cuda.c src/backend/cuda/cuda_driver.h src/backend/cuda/cuda_driver.def
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL) -shared $< -o $@
+$(BUILD)/tests/cuda/test_cuda_driver: | $(BUILD)/tests/cuda/fail_cuda.so
 
 .PHONY: tests test
 tests: $(TEST_BIN) $(EXAMPLE_BIN)
@@ -136,8 +199,15 @@ test: deps
 	@mkdir -p $(BUILD)/log
 	@FLOE_BUILD=$(BUILD) FLOE_LOG_DIR=$(BUILD)/log tests/run.sh $(TEST_BIN) $(TEST_SCRIPT)
 
+# ---- the CUDA tests as a folder to carry to a machine with a GPU
+DEVICE_TEST := $(filter-out %/test_cuda_driver,$(filter $(BUILD)/tests/cuda/test_cuda_%,$(TEST_BIN)))
+.PHONY: device-test
+device-test: all $(DEVICE_TEST)
+	@tools/device_test.sh $(BUILD) $(BUILD)/device-test $(DEVICE_TEST)
+
 # ---- the same tests under the sanitizers. Leaves CPU timing out of it: they are an order of magnitude slower.
-SAN_ENV = FLOE_SANITIZED=1 ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+SAN_ENV = FLOE_SANITIZED=1 ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:max_allocation_size_mb=2048 \
+          TSAN_OPTIONS=allocator_may_return_null=1:max_allocation_size_mb=2048 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 .PHONY: asan ubsan tsan
 asan:
 	@$(SAN_ENV) $(MAKE) --no-print-directory test BUILD=$(BUILD)-asan SAN="-fsanitize=address -fno-omit-frame-pointer" OPT=-O1
@@ -180,6 +250,7 @@ help:
 	@echo "make               build/floe, build/libfloe.so, build/libfloe.a and the picture library"
 	@echo "make demo          install what is missing, build, and run the whole walkthrough on the sample"
 	@echo "make test          install what is missing, build, and pass the tests"
+	@echo "make device-test   a folder with the CUDA tests, to be run on a machine with a GPU"
 	@echo "make asan|ubsan|tsan   the tests under a sanitizer"
 	@echo "make fuzz SECONDS=n    each parser's fuzzer for n seconds (20)"
 	@echo "make bench-peers   floe beside ONNX Runtime on the same networks"

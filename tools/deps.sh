@@ -4,6 +4,8 @@
 # Asks first, unless it runs as root or in CI. With arguments: installs those packages instead of the default list.
 set -eu
 packages=${*:-"gcc libc6-dev make pkg-config libpng-dev libjpeg-dev libwebp-dev libjansson-dev libcmocka-dev python3"}
+# nvcc, which is NVIDIA's to install, compiles with g++.
+if [ $# = 0 ] && { command -v nvcc || [ -x /usr/local/cuda/bin/nvcc ]; } >/dev/null; then packages="$packages g++"; fi
 missing=""
 for p in $packages; do
     dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
